@@ -1,0 +1,23 @@
+/**
+ * A file, folder or symbolic link that a caller sends along. Entries come in order: a folder before what lies in it,
+ * and the content of a file is read, or skipped, before the next entry is asked for.
+ *
+ * Names are strings in which each byte that is not valid UTF-8 stands as a lone surrogate U+DC80..U+DCFF
+ * (`surrogate-escape.ts`), so that any file name survives.
+ */
+export interface SourceEntry {
+  /** Slash-separated, relative, never with `.` or `..`: `dir/a.txt`. Empty for standard input without a name. */
+  readonly path: string
+  readonly type: 'file' | 'directory' | 'symlink'
+  /** Permission bits, when they are known. */
+  readonly mode?: number | undefined
+  readonly mtime?: { readonly seconds: number; readonly nanoseconds: number } | undefined
+  /** Where a symbolic link points. */
+  readonly target?: string | undefined
+  /** Size in bytes, when it is known beforehand. */
+  readonly size?: number | undefined
+  /** The absolute path, when the file lies on the machine of the node: it can be read, or referred to, there. */
+  readonly localPath?: string | undefined
+  /** The bytes of a file. May be called once. */
+  content?(): AsyncIterable<Uint8Array>
+}

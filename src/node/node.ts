@@ -1,0 +1,16 @@
+import type { Globals } from '../contract/globals.ts'
+import type { Blocks, Repo } from '../repo/roles.ts'
+import type { Network } from './network/network.ts'
+
+/** A node on one repo. Opening it starts no network. */
+export interface Node extends AsyncDisposable {
+  readonly repo: Repo
+  /**
+   * The blocks of the repo and, when one is missing and `globals.offline` is not set, of the exchange: the daemon on
+   * this repo, else an ephemeral node in this process. What the exchange brought is checked and stored in the repo.
+   */
+  readonly blocks: Blocks
+  readonly globals: Globals
+  /** The first call loads and starts libp2p; later calls share it. Throws `failed` with --offline. */
+  network(options?: { signal?: AbortSignal | undefined }): Promise<Network>
+}

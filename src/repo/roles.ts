@@ -1,0 +1,192 @@
+import type { CID } from 'multiformats/cid'
+
+/** Options of everything that may wait. */
+export interface Waiting {
+  readonly signal?: AbortSignal | undefined
+}
+
+/** A block: bytes and the CID that they hash to. */
+export interface Block {
+  readonly cid: CID
+  readonly bytes: Uint8Array
+}
+
+/** What the index knows of a block without reading it. */
+export interface BlockStat {
+  /** Size in bytes. */
+  readonly size: number
+  /** True when the block is known to hold no links (raw codec, or a dag-pb without links). */
+  readonly leaf: boolean
+}
+
+/**
+ * Content-addressed storage: the one door to blocks. Blocks are found by multihash: CIDs that differ in version or
+ * codec only name the same block. Bytes are checked against the hash whenever they are read. Identity CIDs are
+ * answered from the CID itself. Every implementation passes `blocksSuite` (`blocks.suite.ts`).
+ */
+export interface Blocks {
+  /** Returns true when the block is here. Never asks the network. */
+  has(cid: CID, options?: Waiting): Promise<boolean>
+
+  /** Returns what the index knows of a block that is here, without reading it; undefined when it is not here. */
+  stat(cid: CID, options?: Waiting): Promise<BlockStat | undefined>
+
+  /** Returns the bytes. Throws a Failure: `not-found`, or `data-mismatch` when what is stored does not hash to the CID. */
+  get(cid: CID, options?: Waiting): Promise<Uint8Array>
+
+  /** Yields the blocks of `cids` in their order, reading and hashing ahead (bounded). Throws as `get` does. */
+  getMany(cids: Iterable<CID> | AsyncIterable<CID>, options?: Waiting): AsyncIterable<Block>
+
+  /**
+   * Takes a block whose bytes hash to `cid` (the caller has hashed them; bytes from outside go through
+   * `checkBlock` first). It can be read at once in this process; others see it, and it is durable, after `flush`.
+   * The bytes must not be changed afterwards. `leaf` says that it holds no links; raw blocks are known to hold none.
+   * A block that is here already is compared with the bytes on disk, healed when they differ, and protected from
+   * garbage collection for as long as this run lives.
+   */
+  put(cid: CID, bytes: Uint8Array, options?: Waiting & { leaf?: boolean }): Promise<void>
+
+  /** Resolves when all that was put is durable: nothing that names a block may be printed or stored before. */
+  flush(options?: Waiting): Promise<void>
+
+  /** Keeps blocks that are here from garbage collection for as long as this run lives. Yields nothing of those missing: returns them. */
+  protect(cids: Iterable<CID>, options?: Waiting): Promise<CID[]>
+
+  /** Removes a block. Returns false when it was not here. Pins are the caller's concern. */
+  delete(cid: CID, options?: Waiting): Promise<boolean>
+
+  /** Yields every block that is here as a CIDv1 with the raw codec, as Kubo's `refs local` does, without reading them. */
+  list(options?: Waiting): AsyncIterable<{ readonly cid: CID; readonly size: number }>
+}
+
+export type PinMode = 'recursive' | 'direct'
+
+/** A pin as stored. The CID keeps its version and codec. */
+export interface Pin {
+  readonly cid: CID
+  readonly mode: PinMode
+  /** Empty when it has no name. */
+  readonly name: string
+  /** When it stops to count, in milliseconds since 1970; undefined: never. */
+  readonly expires?: number | undefined
+  readonly labels?: Readonly<Record<string, string>> | undefined
+}
+
+/**
+ * Roots that garbage collection keeps. One pin for each multihash and mode. All calls that change something flush the
+ * blocks first, and are durable when they return.
+ */
+export interface Pins {
+  /** Stores pins; one that is there is replaced (its name too). */
+  put(pins: readonly Pin[]): Promise<void>
+  /** Removes pins. Returns those that were not there. */
+  delete(cids: readonly CID[]): Promise<CID[]>
+  /** Puts and deletes in one step. */
+  replace(removed: readonly CID[], added: readonly Pin[]): Promise<void>
+  get(cid: CID): Promise<Pin | undefined>
+  list(options?: { mode?: PinMode | 'all'; name?: string; expired?: boolean }): AsyncIterable<Pin>
+  count(): Promise<number>
+}
+
+/**
+ * Small values that belong to the repo: the MFS root, IPNS records, the provide queue, DHT records. Keys are
+ * slash-separated paths (`/local/filesroot`). Durable when a change returns.
+ */
+export interface Values {
+  get(key: string): Promise<Uint8Array | undefined>
+  put(key: string, value: Uint8Array): Promise<void>
+  delete(key: string): Promise<void>
+  /** Writes several at once; undefined deletes. */
+  batch(changes: ReadonlyMap<string, Uint8Array | undefined>): Promise<void>
+  /** Sets the value only when the present one equals `expected` (undefined: absent). Returns whether it did. */
+  compareAndSwap(key: string, expected: Uint8Array | undefined, value: Uint8Array): Promise<boolean>
+  /** Yields entries whose key begins with `prefix`, in key order. */
+  list(prefix: string): AsyncIterable<{ readonly key: string; readonly value: Uint8Array }>
+}
+
+/** The key under which the CID of the MFS root (its bytes) is stored. Garbage collection keeps what it reaches. */
+export const MFS_ROOT_KEY = '/local/filesroot'
+
+/** What the config file holds: Kubo's JSON schema. */
+export type Config = Record<string, unknown>
+
+/** The config file, with what was overridden for this run. */
+export interface ConfigStore {
+  /** Returns the config as it counts for this run: the file, then `TSIPFS_*`, then `--set`. The object is a copy. */
+  read(): Promise<Config>
+  /** Returns the file alone. */
+  readFile(): Promise<Config>
+  /** Changes the file, under a lock, by a rename: `change` gets the present config and returns the new one. */
+  update(change: (config: Config) => Config): Promise<void>
+  /** Returns the value at a dotted key (`Addresses.API`), as it counts for this run; undefined when it is not there. */
+  get(key: string): Promise<unknown>
+}
+
+/** Named private keys, each in libp2p's protobuf form, in files of mode 0600. `self` is the repo's identity, in the config. */
+export interface Keystore {
+  /** Returns the protobuf bytes of the private key. Throws `not-found`. */
+  get(name: string): Promise<Uint8Array>
+  /** Stores a key. Throws `failed` when the name is taken and `replace` is not set, `usage` for a name that cannot be one. */
+  put(name: string, privateKey: Uint8Array, options?: { replace?: boolean }): Promise<void>
+  delete(name: string): Promise<void>
+  rename(from: string, to: string, options?: { replace?: boolean }): Promise<void>
+  /** Returns the names, sorted, without `self`. */
+  list(): Promise<string[]>
+}
+
+/** Sizes and counts of a repo. */
+export interface RepoStat {
+  readonly path: string
+  /** Blocks in the index. */
+  readonly blocks: number
+  /** Bytes of blocks in the index. */
+  readonly blockBytes: number
+  /** Bytes on disk of everything in the repo. */
+  readonly diskBytes: number
+  readonly packs: number
+  readonly version: number
+}
+
+/** What garbage collection, verification and repair ask of the store; only `node/gc.ts` and `commands/repo/*` use it. */
+export interface Maintenance {
+  /**
+   * Begins a collection. `sweep` removes every block for which `keep` returns false and that no live run has put,
+   * protected or read into a DAG under construction since; it calls `removed` for each, then compacts packs that are
+   * mostly dead. `changed` returns true when pins or roots changed since the collection began: then mark again.
+   */
+  beginCollection(options: Waiting): Promise<Collection>
+  /** Reads every block and yields those that are damaged or whose pack is gone. */
+  verify(options: Waiting): AsyncIterable<VerifyEvent>
+}
+
+export interface Collection extends AsyncDisposable {
+  sweep(options: {
+    keep: (multihash: Uint8Array) => boolean
+    /** Called inside the lock, before deletion, when roots changed since marking began. Must extend what `keep` knows. */
+    remark: () => Promise<void>
+    removed: (multihash: Uint8Array, size: number) => void
+    dryRun?: boolean
+    /** Stop when so many bytes were freed. */
+    bytesMax?: number | undefined
+    signal?: AbortSignal | undefined
+  }): Promise<void>
+}
+
+export type VerifyEvent =
+  | { readonly kind: 'progress'; readonly done: number; readonly total: number }
+  | { readonly kind: 'damaged'; readonly cid: CID; readonly reason: 'flipped' | 'cut' | 'empty' | 'missing' }
+
+/** A repo on disk. Opening it takes no lock that another process waits for, and starts no network. */
+export interface Repo extends AsyncDisposable {
+  /** Absolute path. */
+  readonly path: string
+  /** True on media that cannot be written: everything that changes something throws `failed`. */
+  readonly readOnly: boolean
+  readonly config: ConfigStore
+  readonly blocks: Blocks
+  readonly pins: Pins
+  readonly values: Values
+  readonly keystore: Keystore
+  readonly maintenance: Maintenance
+  stat(): Promise<RepoStat>
+}
