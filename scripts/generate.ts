@@ -1,8 +1,8 @@
 /**
  * Writes src/commands/index.ts: the table from the words of each command to the file that declares it.
- * Run it after adding or removing a command.
+ * Run it after adding or removing a command. With --check it writes nothing, and fails when the file is not up to date.
  */
-import { readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 
 const root = join(import.meta.dirname, '../src/commands')
@@ -24,14 +24,17 @@ const rows = commandFiles(root)
     return `  '${words.join(' ')}': () => import('./${file}').then(module => module.${name}),`
   })
 
-writeFileSync(
-  join(root, 'index.ts'),
-  `// Written by scripts/generate.ts from the files of this folder.
+const table = `// Written by scripts/generate.ts from the files of this folder.
 import type { Command } from '../contract/command.ts'
 
 /** Every command, by its words. A declaration is loaded when it is asked for. */
 export const commands: Readonly<Record<string, () => Promise<Command>>> = {
 ${rows.join('\n')}
 } as unknown as Readonly<Record<string, () => Promise<Command>>>
-`,
-)
+`
+const target = join(root, 'index.ts')
+const isFresh = existsSync(target) && readFileSync(target, 'utf8') === table
+if (process.argv.includes('--check')) {
+  if (!isFresh) console.error(`${target} is not up to date: run 'npm run generate'`)
+  process.exitCode = isFresh ? 0 : 1
+} else if (!isFresh) writeFileSync(target, table)

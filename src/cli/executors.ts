@@ -1,0 +1,44 @@
+import type { Command, Executor } from '../contract/command.ts'
+import { Failure } from '../contract/failure.ts'
+import type { Globals } from '../contract/globals.ts'
+import type { Io } from '../contract/io.ts'
+import type { GlobalValues } from './global-options.ts'
+import { localExecutor } from './local-executor.ts'
+import { repoPlace } from './repo-path.ts'
+
+/**
+ * Returns the executor for a command: another node with `--api`; the daemon for what speaks about the daemon, or
+ * lives on the network while one runs; else this process.
+ */
+export async function chooseExecutor(
+  command: Command,
+  values: GlobalValues,
+  globals: Globals,
+  io: Io,
+): Promise<Executor> {
+  const api = textOf(values.api)
+  const auth = textOf(values.apiAuth)
+  if (api !== undefined && command.localOnly !== true) {
+    const { remoteExecutor } = await import('../rpc/client.ts')
+    return remoteExecutor({ address: api, auth })
+  }
+  const place = repoPlace(textOf(values.repoDir) ?? textOf(values.config), io)
+  if (command.needs === 'daemon' || (command.needs === 'network' && !globals.offline)) {
+    const { daemonAddress } = await import('../rpc/daemon-address.ts')
+    const address = await daemonAddress(place.path)
+    if (address !== undefined) {
+      const { remoteExecutor } = await import('../rpc/client.ts')
+      return remoteExecutor({ address, auth })
+    }
+    if (command.needs === 'daemon') {
+      throw new Failure('needs-daemon', `"${command.path}" speaks about a running daemon, and this repo has none`, {
+        hint: 'start one with: tsipfs daemon',
+      })
+    }
+  }
+  return localExecutor(place, io.env)
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}

@@ -1,0 +1,73 @@
+import type { Call, Command, Context, Executor, Output } from '../contract/command.ts'
+import { Failure } from '../contract/failure.ts'
+import type { Params } from '../contract/params.ts'
+import type { Node } from '../node/node.ts'
+import { type RepoPlace, TEMPORARY_REPO, temporaryFolder } from './repo-path.ts'
+
+/** Returns an executor that runs commands in this process, on the repo at `place`. */
+export function localExecutor(place: RepoPlace, env: Readonly<Record<string, string | undefined>>): Executor {
+  return {
+    async *execute(command, call) {
+      if (command.needs === 'nothing') {
+        yield* command.run(call.input, { ...call, node: absentNode(command.path) })
+        return
+      }
+      yield* onRepo(command, call, place, env)
+    },
+    async [Symbol.asyncDispose]() {
+      // Each call closes the node that it opened.
+    },
+  }
+}
+
+/** Returns an executor that runs commands on a node that is open already and stays open: the daemon's. */
+export function nodeExecutor(node: Node): Executor {
+  return {
+    execute: (command, call) => command.run(call.input, contextOf(node, call)),
+    async [Symbol.asyncDispose]() {
+      // The node belongs to whoever opened it.
+    },
+  }
+}
+
+async function* onRepo<P extends Params, O extends Output>(
+  command: Command<P, O>,
+  call: Call<P>,
+  place: RepoPlace,
+  env: Readonly<Record<string, string | undefined>>,
+): AsyncIterable<O> {
+  const [{ openRepo, isRepo }, { openNode }] = await Promise.all([import('../repo/open.ts'), import('../node/open.ts')])
+  const isTemporary =
+    place.path === TEMPORARY_REPO || (command.worksWithoutRepo === true && !place.named && !(await isRepo(place.path)))
+  const folder = isTemporary ? await temporaryFolder() : undefined
+  try {
+    const repo = await openRepo(folder?.path ?? place.path, {
+      globals: call.globals,
+      env,
+      signal: call.signal,
+      create: isTemporary || command.createsRepo === true,
+    })
+    await using node = openNode(repo, { globals: call.globals, signal: call.signal })
+    if (command.writes === true && repo.readOnly) {
+      throw new Failure('failed', `the repo at ${place.path} is on read-only media`, {
+        hint: 'commands that only read work there',
+      })
+    }
+    yield* command.run(call.input, contextOf(node, call))
+  } finally {
+    await folder?.remove()
+  }
+}
+
+function contextOf(node: Node, call: Pick<Call, 'source' | 'signal' | 'globals'>): Context {
+  return { node, source: call.source, signal: call.signal, globals: call.globals }
+}
+
+/** Stands in for the node of a command that said it needs none. */
+function absentNode(path: string): Node {
+  return new Proxy({} as Node, {
+    get() {
+      throw new Error(`the command "${path}" is declared to need nothing, and asked for a node`)
+    },
+  })
+}

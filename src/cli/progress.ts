@@ -1,0 +1,90 @@
+import type { Progress } from '../contract/command.ts'
+import type { Sink } from '../contract/io.ts'
+
+/** How progress is shown: a bar on a terminal, plain lines in a log, JSON lines for programs, or not at all. */
+export type ProgressKind = 'bar' | 'plain' | 'json' | 'none'
+
+const DRAW_MS = 100
+const PLAIN_MS = 2_000
+const RATE_AFTER_MS = 1_000
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
+
+/** Returns the progress line of one command, written to `err`. `now` gives milliseconds; it is asked, never waited for. */
+export function createProgress(kind: ProgressKind, err: Sink, columns: number, now: () => number): Progress {
+  if (kind === 'none') return { update: () => undefined, clear: async () => undefined }
+  const started = now()
+  let drawnAt = Number.NEGATIVE_INFINITY
+  let onScreen = false
+  let writing: Promise<void> = Promise.resolve()
+  const interval = kind === 'bar' ? DRAW_MS : PLAIN_MS
+  const write = (text: string): void => {
+    // A terminal that went away must not fail the work.
+    writing = writing.then(() => err.write(text)).catch(() => undefined)
+  }
+  return {
+    update(state) {
+      const at = now()
+      if (at - drawnAt < interval) return
+      // A command that takes less than a second leaves the screen alone.
+      if (kind !== 'json' && at - started < RATE_AFTER_MS / 2) return
+      drawnAt = at
+      if (kind === 'json') {
+        write(`${JSON.stringify({ progress: state })}\n`)
+        return
+      }
+      const line = progressLine(state, at - started, columns)
+      write(kind === 'bar' ? `\r\x1b[K${line}` : `${line}\n`)
+      onScreen = kind === 'bar'
+    },
+    async clear() {
+      if (onScreen) write('\r\x1b[K')
+      onScreen = false
+      await writing
+    },
+  }
+}
+
+/** Returns one line: label, amount, share, rate and the time that is left. */
+export function progressLine(
+  state: { label?: string; done: number; total?: number | undefined; unit?: 'bytes' | 'items' },
+  elapsedMs: number,
+  columns: number,
+): string {
+  const show = state.unit === 'items' ? (value: number) => String(Math.round(value)) : formatBytes
+  const parts = [state.total === undefined ? show(state.done) : `${show(state.done)} / ${show(state.total)}`]
+  const rate = elapsedMs >= RATE_AFTER_MS ? state.done / (elapsedMs / 1000) : 0
+  if (state.total !== undefined && state.total > 0) {
+    const share = Math.min(1, state.done / state.total)
+    parts.unshift(bar(share, Math.max(0, Math.min(24, columns - 50))))
+    parts.push(`${(share * 100).toFixed(0)}%`)
+  }
+  if (rate > 0) parts.push(`${show(rate)}/s`)
+  if (rate > 0 && state.total !== undefined && state.done < state.total) {
+    parts.push(`${formatSeconds((state.total - state.done) / rate)} left`)
+  }
+  const line = `${state.label === undefined ? '' : `${state.label} `}${parts.filter(part => part !== '').join('  ')}`
+  return line.slice(0, Math.max(10, columns - 1))
+}
+
+/** Returns a size for people: `1.5 MiB`. */
+export function formatBytes(bytes: number): string {
+  let value = bytes
+  let unit = 0
+  while (value >= 1024 && unit < UNITS.length - 1) {
+    value /= 1024
+    unit += 1
+  }
+  return `${unit === 0 ? Math.round(value) : value.toFixed(value < 10 ? 2 : 1)} ${UNITS[unit]}`
+}
+
+function bar(share: number, width: number): string {
+  if (width < 6) return ''
+  const full = Math.round(share * width)
+  return `[${'='.repeat(full)}${' '.repeat(width - full)}]`
+}
+
+function formatSeconds(seconds: number): string {
+  if (seconds < 60) return `${Math.ceil(seconds)}s`
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}m${Math.ceil(seconds % 60)}s`
+  return `${Math.floor(seconds / 3600)}h${Math.floor((seconds % 3600) / 60)}m`
+}

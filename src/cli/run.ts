@@ -1,0 +1,270 @@
+import { groups } from '../commands/groups.ts'
+import { commands } from '../commands/index.ts'
+import type { Call, Caller, Command, Executor, Output, View } from '../contract/command.ts'
+import { EXIT_STATUS, Failure, failureToRecord, isAbort, systemFailure } from '../contract/failure.ts'
+import type { Io, Sink } from '../contract/io.ts'
+import type { SourceEntry } from '../contract/source.ts'
+import { completeArguments } from './arguments.ts'
+import { coloursOf, wantsColour } from './colour.ts'
+import { renderJson, renderTemplate, renderXml } from './encode.ts'
+import { chooseExecutor } from './executors.ts'
+import { findCommand } from './find-command.ts'
+import { type GlobalValues, milliseconds, toGlobals } from './global-options.ts'
+import { commandHelp, groupHelp, type HelpRow, programHelp } from './help.ts'
+import { type Parsed, parse } from './parse.ts'
+import { createProgress, type ProgressKind } from './progress.ts'
+
+/** Runs one command line and returns the exit status. Prints failures; throws nothing. */
+export async function run(io: Io): Promise<number> {
+  // Until the options are parsed, a failure in JSON can only be guessed from the words.
+  const style = { json: wantsJson(io.args), debug: io.args.includes('--debug') || io.args.includes('-D') }
+  try {
+    return await runCommandLine(io)
+  } catch (error) {
+    return await report(error, io, style)
+  }
+}
+
+async function runCommandLine(io: Io): Promise<number> {
+  const isCommand = (path: string): boolean => Object.hasOwn(commands, path)
+  const isPrefix = (path: string): boolean =>
+    Object.hasOwn(groups, path) || Object.keys(commands).some(name => name.startsWith(`${path} `))
+  const found = findCommand(io.args, isCommand, isPrefix)
+  const help = askedHelp(found.rest)
+  const load = commands[found.path]
+  if (load === undefined || help !== undefined) {
+    if (found.unknown !== undefined && help === undefined) throw unknownCommand(found.path, found.unknown)
+    if (load === undefined) parse({ path: found.path, params: {} }, found.rest.filter(isOption))
+    await io.out.write(await helpText(found.path, help === 'short', io))
+    return 0
+  }
+  const command = await load()
+  const parsed = parse(command, found.rest)
+  return await runCommand(command, parsed, io)
+}
+
+async function runCommand(command: Command, parsed: Parsed, io: Io): Promise<number> {
+  const globals = toGlobals(parsed.globals)
+  const timeoutMs = milliseconds(parsed.globals.timeout, '--timeout')
+  const timeout = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs)
+  const signal = timeout === undefined ? io.signal : AbortSignal.any([io.signal, timeout])
+  const caller: Caller = { io, globals, signal }
+  const progress = progressKind(command, parsed, io)
+  const completed = await completeArguments(command, parsed, io)
+  const input = Object.hasOwn(command.params, 'progress') ? withProgress(completed, parsed, progress) : completed
+  command.check?.(input)
+  const source = await openSource(command, input, parsed.paths, caller)
+  const call: Call = { input, source, globals, signal }
+  try {
+    await using executor: Executor = await chooseExecutor(command, parsed.globals, globals, io)
+    const view = await createView(command, call, parsed, io, progress)
+    const outputs = executor.execute(command, call)
+    await show(command, outputs, view, parsed.globals)
+    await view.progress.clear()
+    return 0
+  } catch (error) {
+    if (timeout?.aborted === true && !io.signal.aborted && (isAbort(error) || isTimeout(error))) {
+      const text = `timed out after ${String(parsed.globals.timeout)} (context deadline exceeded)`
+      throw new Failure('timeout', text, { hint: 'allow more with --timeout', cause: error })
+    }
+    throw error
+  }
+}
+
+/** A progress switch that was not given follows the terminal: a command then only reports what somebody sees. */
+function withProgress(input: Record<string, unknown>, parsed: Parsed, kind: ProgressKind): Record<string, unknown> {
+  if (parsed.given.has('progress')) return input
+  return { ...input, progress: kind !== 'none' }
+}
+
+function progressKind(command: Command, parsed: Parsed, io: Io): ProgressKind {
+  const asked = parsed.globals.progress
+  if (asked === 'bar' || asked === 'plain' || asked === 'json' || asked === 'none') return asked
+  if (parsed.given.has('progress') && Object.hasOwn(command.params, 'progress')) {
+    if (parsed.input.progress === false) return 'none'
+    return io.terminal.err ? 'bar' : 'plain'
+  }
+  const isQuiet = encodingOf(parsed.globals) !== 'text'
+  return io.terminal.err && !isQuiet && io.env.TERM !== 'dumb' ? 'bar' : 'none'
+}
+
+async function openSource(
+  command: Command,
+  input: Call['input'],
+  paths: readonly string[],
+  caller: Caller,
+): Promise<AsyncIterable<SourceEntry>> {
+  if (command.source !== undefined) return command.source(input, paths, caller)
+  if (!Object.values(command.params).some(param => param.place === 'files')) return noSource()
+  const { readFiles } = await import('./read-files.ts')
+  return readFiles(paths, caller)
+}
+
+async function* noSource(): AsyncIterable<SourceEntry> {
+  // The command takes no files.
+}
+
+async function createView(command: Command, call: Call, parsed: Parsed, io: Io, kind: ProgressKind): Promise<View> {
+  const isColoured = wantsColour(textOf(parsed.globals.color), io.env, io.terminal.out)
+  return {
+    io,
+    globals: call.globals,
+    signal: call.signal,
+    input: call.input,
+    out: parsed.globals.null === true ? nullTerminated(io.out) : io.out,
+    err: io.err,
+    progress: createProgress(kind, io.err, io.terminal.columns, () => performance.now()),
+    showsProgress: kind !== 'none',
+    colour: await coloursOf(isColoured && command.render !== undefined),
+  }
+}
+
+/** Turns the newline that ends each piece of output into NUL, so that names with newlines can be told apart. */
+function nullTerminated(out: Sink): Sink {
+  return {
+    write: chunk => out.write(typeof chunk === 'string' ? chunk.replace(/\n$/, '\0') : chunk),
+  }
+}
+
+async function show(command: Command, outputs: AsyncIterable<Output>, view: View, values: GlobalValues): Promise<void> {
+  const encoding = encodingOf(values)
+  const template = textOf(values.template)
+  const end = values.null === true ? '\0' : '\n'
+  if (template !== undefined) return await renderTemplate(outputs, template, end, view)
+  if (encoding === 'json') return await renderJson(outputs, view)
+  if (encoding === 'xml') return await renderXml(outputs, 'Output', view)
+  if (command.render === undefined) return await renderJson(outputs, view)
+  await command.render(outputs, view)
+}
+
+function encodingOf(values: GlobalValues): string {
+  return values.json === true ? 'json' : (textOf(values.encoding) ?? 'text')
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}
+
+function isOption(token: string): boolean {
+  return token.startsWith('-')
+}
+
+/** Returns which help the words ask for. What follows `--` is data. */
+function askedHelp(rest: readonly string[]): 'long' | 'short' | undefined {
+  const end = rest.indexOf('--')
+  const words = end < 0 ? rest : rest.slice(0, end)
+  if (words.includes('--help')) return 'long'
+  return words.includes('-h') ? 'short' : undefined
+}
+
+async function helpText(path: string, short: boolean, io: Io): Promise<string> {
+  const children = await childrenOf(path)
+  const { columns } = io.terminal
+  if (path === '') return programHelp(children, columns, short)
+  const command = await commands[path]?.()
+  if (command === undefined) return groupHelp(path, groups[path] ?? '', children, columns)
+  return commandHelp(command, children, short, columns)
+}
+
+async function childrenOf(path: string): Promise<HelpRow[]> {
+  const prefix = path === '' ? '' : `${path} `
+  const names = new Set<string>()
+  for (const name of [...Object.keys(commands), ...Object.keys(groups)]) {
+    if (name.startsWith(prefix) && name !== path) names.add(name.slice(prefix.length).split(' ')[0] ?? '')
+  }
+  const rows = [...names].sort().map(async name => {
+    const full = `${prefix}${name}`
+    const command = await commands[full]?.()
+    return { name, text: command?.summary ?? groups[full] ?? '' }
+  })
+  return await Promise.all(rows)
+}
+
+function unknownCommand(path: string, word: string): Failure {
+  const prefix = path === '' ? '' : `${path} `
+  const known = [...Object.keys(commands), ...Object.keys(groups)]
+    .filter(name => name.startsWith(prefix))
+    .map(name => name.slice(prefix.length).split(' ')[0] ?? '')
+  const near = nearest(word, [...new Set(known)])
+  const hint = near === undefined ? `see tsipfs ${prefix}--help` : `did you mean ${prefix}${near}?`
+  return new Failure('usage', `unknown command "${prefix}${word}"`, { hint })
+}
+
+/** Returns the name that is at most two letters away; undefined when there is none. */
+function nearest(word: string, names: readonly string[]): string | undefined {
+  const scored = names
+    .map(name => ({ name, distance: editDistance(word, name) }))
+    .sort((a, b) => a.distance - b.distance)
+  const best = scored[0]
+  return best !== undefined && best.distance <= 2 && best.distance < word.length ? best.name : undefined
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
+    }
+    row = next
+  }
+  return row[b.length] ?? 0
+}
+
+function wantsJson(args: readonly string[]): boolean {
+  return args.some(
+    (token, index) =>
+      /^--enc(oding)?=json$|^--json$/.test(token) || (/^--enc(oding)?$/.test(token) && args[index + 1] === 'json'),
+  )
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof Failure && (error.kind === 'interrupted' || error.kind === 'timeout')
+}
+
+/** Prints a failure and returns its status. A closed pipe, an interrupt: nothing is left to say. */
+async function report(error: unknown, io: Io, style: { json: boolean; debug: boolean }): Promise<number> {
+  const failure = toFailure(error, io.signal)
+  const { status } = EXIT_STATUS[failure.kind]
+  if (failure.kind === 'closed-pipe') return status
+  const lines = style.json ? [JSON.stringify(failureToRecord(failure))] : failureLines(failure, style.debug)
+  // Standard error itself may be gone; the status still tells.
+  await io.err.write(`${lines.join('\n')}\n`).catch(() => undefined)
+  return status
+}
+
+function toFailure(error: unknown, signal: AbortSignal): Failure {
+  if (signal.aborted && (isAbort(error) || error === signal.reason)) {
+    return signal.reason instanceof Failure
+      ? signal.reason
+      : new Failure('interrupted', 'interrupted', { cause: error })
+  }
+  const known = systemFailure(error, pathOf(error))
+  if (known instanceof Failure) return known
+  const text = error instanceof Error ? error.message : String(error)
+  return new Failure('bug', `a bug in tsipfs: ${text}`, {
+    hint: 'please report it with the command line and the lines below',
+    cause: error,
+  })
+}
+
+function pathOf(error: unknown): string {
+  if (typeof error === 'object' && error !== null && 'path' in error && typeof error.path === 'string')
+    return error.path
+  return 'system'
+}
+
+function failureLines(failure: Failure, debug: boolean): string[] {
+  const lines = [`Error: ${oneLine(failure.message)}`]
+  if (failure.hint !== undefined) lines.push(`hint: ${oneLine(failure.hint)}`)
+  const showsStack = failure.kind === 'bug' || debug
+  const cause = failure.cause ?? failure
+  if (showsStack && cause instanceof Error && cause.stack !== undefined) lines.push(cause.stack)
+  return lines
+}
+
+/** Control characters in names must not reach a terminal. */
+function oneLine(text: string): string {
+  return text.replace(/[\x00-\x1f\x7f]/g, character => JSON.stringify(character).slice(1, -1))
+}

@@ -1,0 +1,75 @@
+import { read, readFileSync } from 'node:fs'
+import { isatty } from 'node:tty'
+import { run } from './cli/run.ts'
+import { closedSink, descriptorSink } from './cli/sinks.ts'
+import { Failure } from './contract/failure.ts'
+import type { Io } from './contract/io.ts'
+import { nameFromBytes } from './contract/surrogate-escape.ts'
+
+const STDIN_CHUNK_BYTES = 256 * 1024
+
+/** Yields standard input by asynchronous reads, so that a paused pipe blocks nothing. */
+async function* standardInput(signal: AbortSignal): AsyncIterable<Uint8Array> {
+  for (;;) {
+    signal.throwIfAborted()
+    const buffer = Buffer.allocUnsafeSlow(STDIN_CHUNK_BYTES)
+    const length = await new Promise<number>((resolve, reject) => {
+      const abort = (): void => reject(signal.reason)
+      signal.addEventListener('abort', abort, { once: true })
+      read(0, buffer, 0, buffer.length, null, (error, count) => {
+        signal.removeEventListener('abort', abort)
+        if (error === null || error.code === 'EOF') resolve(error === null ? count : 0)
+        else if (error.code === 'EAGAIN') setTimeout(resolve, 5, -1)
+        else reject(new Failure('failed', `cannot read standard input: ${error.message}`, { cause: error }))
+      })
+    })
+    if (length === 0) return
+    if (length > 0) yield buffer.subarray(0, length)
+  }
+}
+
+/** The runtime turns bytes of argv that are not UTF-8 into U+FFFD; the kernel still knows them. */
+function argumentsOf(args: readonly string[]): readonly string[] {
+  if (process.platform !== 'linux' || !args.some(word => word.includes('\ufffd'))) return args
+  try {
+    const words = nameFromBytes(readFileSync('/proc/self/cmdline')).split('\0').slice(0, -1)
+    return words.slice(-args.length)
+  } catch {
+    // Without /proc the names stay as the runtime gave them.
+    return args
+  }
+}
+
+function columnsOf(): number {
+  const columns = process.stderr.isTTY ? process.stderr.columns : process.stdout.isTTY ? process.stdout.columns : 80
+  return columns > 0 ? columns : 80
+}
+
+function stopSignal(): AbortSignal {
+  const controller = new AbortController()
+  const stop = (kind: 'interrupted' | 'terminated'): void => {
+    // The second signal does not wait for anything.
+    if (controller.signal.aborted) process.exit(kind === 'interrupted' ? 130 : 143)
+    controller.abort(new Failure(kind, kind))
+  }
+  process.on('SIGINT', () => stop('interrupted'))
+  process.on('SIGTERM', () => stop('terminated'))
+  process.on('SIGHUP', () => stop('terminated'))
+  return controller.signal
+}
+
+const signal = stopSignal()
+const isTerminal = { in: isatty(0), out: isatty(1), err: isatty(2) }
+const io: Io = {
+  args: argumentsOf(process.argv.slice(2)),
+  env: process.env,
+  cwd: process.cwd(),
+  stdin: standardInput(signal),
+  out: process.env.TSIPFS_STDOUT === 'closed' ? closedSink('standard output') : descriptorSink(1, 'standard output'),
+  err: descriptorSink(2, 'standard error'),
+  terminal: { ...isTerminal, columns: isTerminal.out || isTerminal.err ? columnsOf() : 80 },
+  signal,
+}
+// Everything was written and closed by now; what still keeps the process alive (a pending read of a terminal, a socket
+// that libp2p forgot) must not.
+process.exit(await run(io))
