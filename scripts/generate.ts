@@ -1,22 +1,48 @@
 /**
- * Writes src/commands/index.ts: the table from the words of each command to the file that declares it.
- * Run it after adding or removing a command. With --check it writes nothing, and fails when the file is not up to date.
+ * Writes what is derived from the declarations: src/commands/index.ts (the table from the words of each command to
+ * its file), the manual pages in man/, and the reference in docs/reference/.
+ * Run it after changing a declaration. Without `--all` it writes the table alone; with `--check` nothing is written,
+ * and the run fails when anything is not up to date.
  */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
 
-const root = join(import.meta.dirname, '../src/commands')
+const root = join(import.meta.dirname, '..')
+const folder = join(root, 'src/commands')
+const isCheck = process.argv.includes('--check')
+let stale = 0
 
 /** Returns the files below a folder that declare a command. */
-function commandFiles(folder: string): string[] {
-  return readdirSync(folder, { withFileTypes: true }).flatMap(entry => {
-    if (entry.isDirectory()) return commandFiles(join(folder, entry.name))
+function commandFiles(below: string): string[] {
+  return readdirSync(below, { withFileTypes: true }).flatMap(entry => {
+    if (entry.isDirectory()) return commandFiles(join(below, entry.name))
     const isCommand = entry.name.endsWith('.ts') && !/\.test\.ts$|^index\.ts$|^groups\.ts$|^_/.test(entry.name)
-    return isCommand ? [relative(root, join(folder, entry.name))] : []
+    return isCommand ? [relative(folder, join(below, entry.name))] : []
   })
 }
 
-const rows = commandFiles(root)
+function put(target: string, text: string): void {
+  if (existsSync(target) && readFileSync(target, 'utf8') === text) return
+  if (isCheck) {
+    console.error(`${relative(root, target)} is not up to date: run 'npm run generate'`)
+    stale += 1
+    return
+  }
+  mkdirSync(dirname(target), { recursive: true })
+  writeFileSync(target, text)
+}
+
+function removeOthers(below: string, kept: ReadonlySet<string>): void {
+  for (const name of existsSync(below) ? readdirSync(below) : []) {
+    if (kept.has(name)) continue
+    if (isCheck) {
+      console.error(`${relative(root, join(below, name))} belongs to no command: run 'npm run generate'`)
+      stale += 1
+    } else rmSync(join(below, name))
+  }
+}
+
+const rows = commandFiles(folder)
   .sort()
   .map(file => {
     const words = file.replace(/\.ts$/, '').split('/')
@@ -24,17 +50,27 @@ const rows = commandFiles(root)
     return `  '${words.join(' ')}': () => import('./${file}').then(module => module.${name}),`
   })
 
-const table = `// Written by scripts/generate.ts from the files of this folder.
+put(
+  join(folder, 'index.ts'),
+  `// Written by scripts/generate.ts from the files of this folder.
 import type { Command } from '../contract/command.ts'
 
 /** Every command, by its words. A declaration is loaded when it is asked for. */
 export const commands: Readonly<Record<string, () => Promise<Command>>> = {
 ${rows.join('\n')}
 } as unknown as Readonly<Record<string, () => Promise<Command>>>
-`
-const target = join(root, 'index.ts')
-const isFresh = existsSync(target) && readFileSync(target, 'utf8') === table
-if (process.argv.includes('--check')) {
-  if (!isFresh) console.error(`${target} is not up to date: run 'npm run generate'`)
-  process.exitCode = isFresh ? 0 : 1
-} else if (!isFresh) writeFileSync(target, table)
+`,
+)
+
+if (isCheck || process.argv.includes('--all')) {
+  const { manualPages } = await import('./manual-pages.ts')
+  const { referencePages } = await import('./reference-pages.ts')
+  for (const [below, pages] of [
+    ['man', await manualPages()],
+    ['docs/reference', await referencePages()],
+  ] as const) {
+    for (const [name, text] of pages) put(join(root, below, name), text)
+    removeOthers(join(root, below), new Set(pages.keys()))
+  }
+}
+process.exitCode = stale > 0 ? 1 : 0

@@ -6,7 +6,7 @@ const PROGRAM = 'tsipfs'
 
 /** Returns the synopsis of a command: `tsipfs cat [--offset=<value>] <ipfs-path>...`. */
 export function synopsis(command: Pick<Command, 'path' | 'params'>): string {
-  const options = optionsOf(command.params).map(([key, option]) => `[${spellings(key, option).join(' | ')}]`)
+  const options = synopsisOptions(command.params).map(option => `[${option}]`)
   const places = Object.values(command.params).flatMap(param => (param.place === 'option' ? [] : [placeText(param)]))
   return [`${PROGRAM} ${command.path}`, ...options, ...(places.length > 0 ? ['[--]'] : []), ...places].join(' ')
 }
@@ -122,7 +122,13 @@ function optionRow(key: string, option: Option): HelpRow {
   return { name: spellings(key, option).reverse().join(', '), text: words.join(' ') }
 }
 
-function placeText(param: Exclude<Param, Option>): string {
+/** Returns each option as a synopsis shows it: `--offset=<value> | -o`. */
+export function synopsisOptions(params: Params): string[] {
+  return optionsOf(params).map(([key, option]) => spellings(key, option).join(' | '))
+}
+
+/** Returns an argument as a synopsis shows it: `<path>...`, in brackets when it may be left out. */
+export function placeText(param: Exclude<Param, Option>): string {
   const name = `<${param.label}>${param.many ? '...' : ''}`
   return param.optional || (param.place === 'files' && param.stdin) ? `[${name}]` : name
 }

@@ -26,6 +26,11 @@ export async function run(io: Io): Promise<number> {
 }
 
 async function runCommandLine(io: Io): Promise<number> {
+  if (io.args[0] === 'complete') {
+    const { complete } = await import('./complete.ts')
+    await complete(io.args.slice(io.args[1] === '--' ? 2 : 1), io)
+    return 0
+  }
   const isCommand = (path: string): boolean => Object.hasOwn(commands, path)
   const isPrefix = (path: string): boolean =>
     Object.hasOwn(groups, path) || Object.keys(commands).some(name => name.startsWith(`${path} `))

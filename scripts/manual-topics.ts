@@ -1,0 +1,45 @@
+/** Manual pages that belong to no command. */
+
+export const ENVIRONMENT_TOPIC = {
+  name: 'tsipfs-environment',
+  section: '7',
+  summary: 'the environment variables that tsipfs reads',
+  text: 'A flag wins over a variable, a variable over the config file.',
+  terms: [
+    ['TSIPFS_PATH', 'The folder of the repo. Where it is not set, IPFS_PATH is read, else ~/.tsipfs is used.'],
+    ['IPFS_PATH', 'The folder of the repo, when TSIPFS_PATH is not set.'],
+    [
+      'TSIPFS_KEY__SUB',
+      'Overrides the config key Key.Sub for this run; two underscores stand for a dot, case is ignored.',
+    ],
+    ['TSIPFS_RUNTIME', 'node: use the bundle on Node 24 in place of the executable.'],
+    ['TSIPFS_NODE', 'The Node to use for the bundle.'],
+    ['NO_COLOR', 'No colour, when it is not empty.'],
+    ['FORCE_COLOR, CLICOLOR_FORCE', 'Colour even when standard output is no terminal.'],
+    ['TERM', 'dumb: no colour and no progress bar.'],
+    ['EDITOR', 'The editor of tsipfs config edit.'],
+    ['XDG_RUNTIME_DIR', 'Where the socket of the daemon lies when the path of the repo is too long for one.'],
+  ],
+} as const
+
+export const CONFIG_TOPIC = {
+  name: 'tsipfs-config',
+  section: '5',
+  summary: 'the config file of a repo',
+  text: 'The file config in the repo is JSON with the schema of Kubo. Read and change it with tsipfs config. Every key can be overridden for one run by --set Key.Sub=value or by the variable TSIPFS_KEY__SUB.',
+  terms: [
+    [
+      'Identity.PeerID, Identity.PrivKey',
+      'The identity of the node; the private key is base64 of its libp2p protobuf.',
+    ],
+    ['Addresses.Swarm', 'Multiaddrs that the daemon listens on for peers.'],
+    ['Addresses.API', 'Multiaddr, or a list of them, that the RPC listens on beside the Unix socket of the repo.'],
+    ['Bootstrap', 'Multiaddrs of the peers that a node dials first.'],
+    ['Datastore.StorageMax, Datastore.StorageGCWatermark', 'When the daemon collects garbage by itself.'],
+    ['Import.*', 'Defaults of add: CidVersion, UnixFSRawLeaves, UnixFSChunker, HashFunction and others.'],
+    ['Routing.Type', 'auto, autoclient, dht, dhtclient, dhtserver, none or delegated.'],
+    ['Swarm.*', 'Connection manager, address filters, relays, port mapping.'],
+    ['API.Authorizations', 'Secrets that may use the RPC over TCP, and for what.'],
+    ['Experimental.FilestoreEnabled', 'Allows add --nocopy.'],
+  ],
+} as const

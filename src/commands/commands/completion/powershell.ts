@@ -1,0 +1,19 @@
+import { defineCommand } from '../../../contract/command.ts'
+
+export const commandsCompletionPowershell = defineCommand({
+  path: 'commands completion powershell',
+  summary: 'Print the completion script for powershell',
+  description:
+    'The script asks tsipfs at every TAB, so it never grows old: commands, options, files, pinned names, keys, topics and MFS paths are completed.',
+  examples: [
+    { line: 'tsipfs commands completion powershell | Out-String | Invoke-Expression', explains: 'Turn completion on.' },
+  ],
+  needs: 'nothing',
+  localOnly: true,
+  output: 'bytes',
+  params: {},
+  async *run() {
+    const { completionScript } = await import('../../_completion-scripts.ts')
+    yield new TextEncoder().encode(completionScript('powershell'))
+  },
+})
