@@ -59,8 +59,8 @@ async function* onRepo<P extends Params, O extends Output>(
   }
 }
 
-function contextOf(node: Node, call: Pick<Call, 'source' | 'signal' | 'globals'>): Context {
-  return { node, source: call.source, signal: call.signal, globals: call.globals }
+function contextOf(node: Node, call: Pick<Call, 'source' | 'signal' | 'globals' | 'answer'>): Context {
+  return { node, source: call.source, signal: call.signal, globals: call.globals, answer: call.answer }
 }
 
 /** Stands in for the node of a command that said it needs none. */

@@ -24,6 +24,17 @@ export type Output = Plain | Uint8Array
  */
 export type OutputKind = 'value' | 'stream' | 'bytes' | 'nothing'
 
+/** What `run` can tell of its results before the first one. Nobody may be listening: then it does nothing. */
+export interface Answer {
+  /**
+   * The work has begun, and the caller learns it now (`pubsub sub`, once it is subscribed). A failure that comes later
+   * reaches clients of the RPC as a trailer only, so what can be refused is refused before.
+   */
+  begin(): void
+  /** So many bytes will follow. */
+  length(bytes: number): void
+}
+
 /** All that `run` may touch. */
 export interface Context {
   readonly node: Node
@@ -31,6 +42,7 @@ export interface Context {
   readonly source: AsyncIterable<SourceEntry>
   readonly signal: AbortSignal
   readonly globals: Globals
+  readonly answer?: Answer | undefined
 }
 
 /** The side that typed the command: where its files are and its text is made. */
@@ -124,6 +136,7 @@ export interface Call<P extends Params = Params> {
   readonly source: AsyncIterable<SourceEntry>
   readonly globals: Globals
   readonly signal: AbortSignal
+  readonly answer?: Answer | undefined
 }
 
 /** Carries out commands, here or in another node; a caller cannot tell which. */

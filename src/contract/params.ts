@@ -21,6 +21,8 @@ export interface Argument<T extends string | undefined | readonly string[] = str
   readonly stdin: boolean
   /** What completion offers. */
   readonly complete?: Completion | undefined
+  /** How it crosses the RPC: `multibase` where Kubo takes bytes (topics); the default is as it is. */
+  readonly wire?: 'multibase' | undefined
   readonly type?: T
 }
 
@@ -79,6 +81,7 @@ export type Input<P extends Params> = { readonly [K in keyof P as P[K] extends F
 interface ArgumentExtras {
   readonly stdin?: boolean
   readonly complete?: Completion
+  readonly wire?: 'multibase'
 }
 
 /** Declares an argument that must be given. */
