@@ -1,0 +1,186 @@
+import type { CID } from 'multiformats/cid'
+import { cidFromBytes, DEPTH_MAX, malformed, NODE_BYTES_MAX } from './dag-model.ts'
+
+const TAG_LINK = 42
+
+/** Reads the heads of CBOR data items, with the rules of DAG-CBOR: lengths are definite and written in the shortest way. */
+export class CborReader {
+  readonly bytes: Uint8Array
+  readonly #view: DataView
+  at = 0
+  /** The major type (0 to 7) of the head that was read last. */
+  major = 0
+  /** The low five bits of the head that was read last. */
+  info = 0
+
+  constructor(bytes: Uint8Array) {
+    if (bytes.length > NODE_BYTES_MAX) throw malformed('cbor', `larger than ${NODE_BYTES_MAX} bytes`)
+    this.bytes = bytes
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  }
+
+  /** Returns the number in the next head; above 2^53 it is not exact, `exact()` has it then. */
+  head(): number {
+    const first = this.bytes[this.at]
+    if (first === undefined) throw malformed('cbor', 'unexpected end')
+    this.major = first >> 5
+    this.info = first & 0x1f
+    this.at += 1
+    if (this.info < 24) return this.info
+    if (this.major === 7) return 0
+    return this.#argument()
+  }
+
+  #argument(): number {
+    const width = this.info > 27 ? 0 : 1 << (this.info - 24)
+    if (width === 0) {
+      throw malformed(
+        'cbor',
+        this.info === 31 ? 'indefinite length' : `invalid head 0x${((this.major << 5) | this.info).toString(16)}`,
+      )
+    }
+    const at = this.take(width)
+    const value =
+      width === 1
+        ? this.#view.getUint8(at)
+        : width === 2
+          ? this.#view.getUint16(at)
+          : width === 4
+            ? this.#view.getUint32(at)
+            : Number(this.#view.getBigUint64(at))
+    const least = width === 1 ? 24 : width === 2 ? 0x100 : width === 4 ? 0x10000 : 0x100000000
+    if (value < least) throw malformed('cbor', 'integer is not written in its shortest form')
+    return value
+  }
+
+  /** Returns the number in the head that was read last, exactly. */
+  exact(value: number): bigint {
+    return this.info === 27 ? this.#view.getBigUint64(this.at - 8) : BigInt(value)
+  }
+
+  /** Steps over `length` bytes and returns where they begin. */
+  take(length: number): number {
+    const at = this.at
+    if (length > this.bytes.length - at) throw malformed('cbor', 'unexpected end')
+    this.at = at + length
+    return at
+  }
+
+  /** Returns the float whose head was read last, or undefined when it was another simple value. */
+  float(): number | undefined {
+    const width = this.info === 25 ? 2 : this.info === 26 ? 4 : this.info === 27 ? 8 : 0
+    if (width === 0) return undefined
+    const at = this.take(width)
+    const value =
+      width === 2 ? half(this.#view.getUint16(at)) : width === 4 ? this.#view.getFloat32(at) : this.#view.getFloat64(at)
+    if (!Number.isFinite(value)) throw malformed('cbor', `${value} is not allowed`)
+    return value
+  }
+
+  /** Reads the CID of a link, whose tag was read before. */
+  link(): CID {
+    const length = this.head()
+    if (this.major !== 2) throw malformed('cbor', 'tag 42 is for byte strings')
+    const at = this.take(length)
+    if (length < 1 || this.bytes[at] !== 0) throw malformed('cbor', 'invalid multibase on IPLD link')
+    try {
+      return cidFromBytes(this.bytes, at + 1, at + length)
+    } catch (error) {
+      throw malformed('cbor', `invalid CID in a link: ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
+}
+
+/** Returns the links of a dag-cbor block in the order in which they stand, without building its objects. */
+export function linksOfDagCbor(bytes: Uint8Array): CID[] {
+  const reader = new CborReader(bytes)
+  const links: CID[] = []
+  // For each open list or map, how many items are still to come. A map of n entries has 2n, keys at the even places.
+  const left: number[] = []
+  const isMap: boolean[] = []
+  let items = 1
+  let map = false
+  for (;;) {
+    while (items === 0 && left.length > 0) {
+      items = left.pop() ?? 0
+      map = isMap.pop() ?? false
+    }
+    if (items === 0) break
+    const isKey = map && items % 2 === 0
+    items -= 1
+    const count = scanItem(reader, links, isKey)
+    if (count < 0) continue
+    if (left.length >= DEPTH_MAX) throw malformed('cbor', `nested more than ${DEPTH_MAX} deep`)
+    left.push(items)
+    isMap.push(map)
+    map = reader.major === 5
+    items = map ? count * 2 : count
+  }
+  if (reader.at !== bytes.length) throw malformed('cbor', 'unexpected content after the end')
+  return links
+}
+
+/** Steps over one item. Returns the number of entries of a list or map that it opened, else -1. */
+function scanItem(reader: CborReader, links: CID[], isKey: boolean): number {
+  let value = reader.head()
+  if (reader.major === 6) {
+    value = readTag(reader, value, links)
+    if (value < 0) {
+      if (isKey) throw malformed('cbor', 'a map key is not a string')
+      return -1
+    }
+  }
+  if (isKey && reader.major !== 3) throw malformed('cbor', 'a map key is not a string')
+  switch (reader.major) {
+    case 2:
+    case 3:
+      reader.take(value)
+      return -1
+    case 4:
+    case 5:
+      // Every entry takes a byte at least: what was merely claimed is refused before anything waits for it.
+      if (value > reader.bytes.length - reader.at) throw malformed('cbor', 'unexpected end')
+      return value
+    case 7:
+      if (reader.float() === undefined) checkSimple(reader)
+      return -1
+    default:
+      if (reader.major === 1) checkNegative(reader, value)
+      return -1
+  }
+}
+
+/** Reads what follows a tag: a link, whose result is -1, else the head of the item (other tags count for nothing). */
+function readTag(reader: CborReader, tag: number, links: CID[]): number {
+  const start = reader.at
+  const value = reader.head()
+  if (reader.major === 6) throw malformed('cbor', 'several tags on one item')
+  if (reader.major !== 2) return value
+  if (tag !== TAG_LINK) throw malformed('cbor', `unhandled tag ${tag}`)
+  reader.at = start
+  links.push(reader.link())
+  return -1
+}
+
+/** Throws unless the simple value whose head was read last is null, undefined, true or false. */
+export function checkSimple(reader: CborReader): void {
+  if (reader.info < 20 || reader.info > 23) {
+    throw malformed('cbor', `invalid head 0x${((reader.major << 5) | reader.info).toString(16)}`)
+  }
+}
+
+/** Throws when the negative integer whose head was read last does not fit into 64 bits with a sign. */
+export function checkNegative(reader: CborReader, value: number): void {
+  if (value >= 2 ** 53 && reader.exact(value) > 0x7fffffffffffffffn) {
+    throw malformed('cbor', 'negative integer out of range')
+  }
+}
+
+function half(bits: number): number {
+  const exponent = (bits >> 10) & 0x1f
+  const fraction = bits & 0x3ff
+  const sign = bits & 0x8000 ? -1 : 1
+  if (exponent === 0) return sign * fraction * 2 ** -24
+  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
+}
