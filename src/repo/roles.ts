@@ -120,6 +120,8 @@ export interface ConfigStore {
   update(change: (config: Config) => Config): Promise<void>
   /** Returns the value at a dotted key (`Addresses.API`), as it counts for this run; undefined when it is not there. */
   get(key: string): Promise<unknown>
+  /** Returns what has another value for this run, in the order in which it was applied. */
+  overrides?(): Promise<readonly { readonly key: string; readonly value: unknown; readonly origin: string }[]>
 }
 
 /** Named private keys, each in libp2p's protobuf form, in files of mode 0600. `self` is the repo's identity, in the config. */

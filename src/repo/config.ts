@@ -1,0 +1,114 @@
+import { readFile, stat } from 'node:fs/promises'
+import { errorCode, Failure, systemFailure } from '../contract/failure.ts'
+import type { Globals } from '../contract/globals.ts'
+import type { Override } from './config-overrides.ts'
+import { layoutOf } from './layout.ts'
+import type { Config, ConfigStore } from './roles.ts'
+
+/** The config file is read when it is at most so long. */
+const FILE_BYTES_MAX = 16 * 1024 * 1024
+const PREFIX = 'TSIPFS_'
+
+type Env = Readonly<Record<string, string | undefined>>
+type ConfigGlobals = Pick<Globals, 'set' | 'lockTimeoutMs'>
+
+/** Returns the config of the repo at `path`. Nothing is read before it is asked for. */
+export function openConfig(path: string, globals: ConfigGlobals, env: Env = {}): ConfigStore {
+  return new ConfigFile(path, globals, env)
+}
+
+class ConfigFile implements ConfigStore {
+  readonly #file: string
+  readonly #lock: string
+  readonly #globals: ConfigGlobals
+  readonly #env: Env
+  #overrides: Promise<readonly Override[]> | undefined
+  #seen: { readonly stamp: string; readonly text: string } | undefined
+
+  constructor(path: string, globals: ConfigGlobals, env: Env) {
+    const layout = layoutOf(path)
+    this.#file = layout.config
+    this.#lock = layout.configLock
+    this.#globals = globals
+    this.#env = env
+  }
+
+  async read(): Promise<Config> {
+    const config = await this.readFile()
+    const overrides = await this.overrides()
+    if (overrides.length === 0) return config
+    const { applyOverrides } = await import('./config-overrides.ts')
+    return applyOverrides(config, overrides)
+  }
+
+  async readFile(): Promise<Config> {
+    return parseConfig(await this.#text(), this.#file)
+  }
+
+  async update(change: (config: Config) => Config): Promise<void> {
+    const [{ KernelLock }, { writeWhole }, { prettyJson, problemOf, sortKeys }] = await Promise.all([
+      import('./locks.ts'),
+      import('./replace-file.ts'),
+      import('./config-values.ts'),
+    ])
+    using _lock = await KernelLock.wait(this.#lock, 'exclusive', {
+      timeoutMs: this.#globals.lockTimeoutMs,
+      busy: 'the config is locked by another process',
+    })
+    const changed = change(await this.readFile())
+    const problem = problemOf(changed)
+    if (problem !== undefined) throw new Failure('usage', problem)
+    await writeWhole(this.#file, prettyJson(sortKeys(changed)))
+  }
+
+  async get(key: string): Promise<unknown> {
+    let value: unknown = await this.read()
+    for (const part of key.split('.')) {
+      if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined
+      value = (value as Record<string, unknown>)[part]
+    }
+    return value
+  }
+
+  overrides(): Promise<readonly Override[]> {
+    this.#overrides ??= this.#readOverrides()
+    return this.#overrides
+  }
+
+  async #readOverrides(): Promise<readonly Override[]> {
+    const named = Object.keys(this.#env).some(name => name.startsWith(PREFIX))
+    if (!named && this.#globals.set.length === 0) return []
+    const { overridesOf } = await import('./config-overrides.ts')
+    return overridesOf(this.#globals, this.#env)
+  }
+
+  /** Returns the text of the file, from memory when it has not been replaced since. */
+  async #text(): Promise<string> {
+    try {
+      const { ino, size, mtimeNs } = await stat(this.#file, { bigint: true })
+      const stamp = `${ino} ${size} ${mtimeNs}`
+      if (this.#seen?.stamp === stamp) return this.#seen.text
+      if (size > FILE_BYTES_MAX) throw new Failure('failed', `${this.#file}: larger than ${FILE_BYTES_MAX} bytes`)
+      const text = await readFile(this.#file, 'utf8')
+      this.#seen = { stamp, text }
+      return text
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT') throw systemFailure(error, this.#file)
+      throw new Failure('no-repo', `${this.#file}: no such file`, { hint: 'make a repo with: tsipfs init' })
+    }
+  }
+}
+
+/** Returns the config that a text holds. Throws a Failure that names the file when it is no JSON object. */
+export function parseConfig(text: string, file: string): Config {
+  let config: unknown
+  try {
+    config = JSON.parse(text)
+  } catch (error) {
+    throw new Failure('failed', `${file}: not valid JSON: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    })
+  }
+  if (typeof config === 'object' && config !== null && !Array.isArray(config)) return config as Config
+  throw new Failure('failed', `${file}: not a JSON object`)
+}
