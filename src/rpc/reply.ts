@@ -1,0 +1,121 @@
+import type { ServerResponse } from 'node:http'
+import type { Output, OutputKind } from '../contract/command.ts'
+import { type Failure, failureToRecord } from '../contract/failure.ts'
+import { failureToTrailers, statusOf } from './failures.ts'
+import { HEADER, toLine } from './wire.ts'
+
+/** Bytes of records that are gathered before they are written, when they come faster than they are sent. */
+const BATCH_BYTES = 64 * 1024
+
+/**
+ * The answer to one call. Headers go out with the first result, so that a failure before it has a status of its own;
+ * later ones travel as a trailer. Nothing is kept for a reader that is slow: `send` waits for it.
+ */
+export class Reply {
+  readonly #response: ServerResponse
+  readonly #kind: OutputKind
+  readonly #headers: Readonly<Record<string, string>>
+  #batch = ''
+  #flushing: NodeJS.Immediate | undefined
+  #lengthBytes: number | undefined
+
+  constructor(response: ServerResponse, kind: OutputKind, headers: Readonly<Record<string, string>>) {
+    this.#response = response
+    this.#kind = kind
+    this.#headers = headers
+  }
+
+  /** Announces how many bytes will follow. Too late once the headers are out. */
+  length(bytes: number): void {
+    this.#lengthBytes = bytes
+  }
+
+  /** Sends the headers now. */
+  begin(): void {
+    if (this.#response.headersSent || this.#response.destroyed) return
+    this.#writeHead(this.#kind === 'bytes')
+    this.#response.flushHeaders()
+  }
+
+  /** Sends one result. Resolves when there is room for the next; never, once the client is gone: its signal ends the call. */
+  async send(output: Output): Promise<void> {
+    const isBytes = output instanceof Uint8Array
+    if (!this.#response.headersSent) this.#writeHead(isBytes)
+    if (isBytes) return await this.#write(output)
+    this.#batch += toLine(output)
+    if (this.#batch.length >= BATCH_BYTES) return await this.#flush()
+    // Results that come at once share a write; one that comes alone goes out in this turn of the loop.
+    this.#flushing ??= setImmediate(() => {
+      this.#flushing = undefined
+      this.#writeBatch()
+    })
+  }
+
+  /** Sends text as it is (`encoding=text`). */
+  async sendText(text: string | Uint8Array): Promise<void> {
+    if (!this.#response.headersSent) this.#writeHead(true)
+    await this.#write(text)
+  }
+
+  /** Ends the answer. */
+  end(failure?: Failure): void {
+    const response = this.#response
+    if (response.destroyed) return
+    if (failure !== undefined && !response.headersSent) {
+      this.#writeHead(false, statusOf(failure))
+      response.end(toLine(failureToRecord(failure)))
+      return
+    }
+    if (!response.headersSent) this.#writeHead(this.#kind === 'bytes')
+    this.#writeBatch()
+    // HTTP/1.0 has no trailers: a connection that is cut is at least no success.
+    if (failure !== undefined && response.req.httpVersion === '1.0') return void response.destroy()
+    if (failure !== undefined) {
+      const trailers = failureToTrailers(failure)
+      response.addTrailers({ [HEADER.error]: trailers.error, [HEADER.failure]: trailers.failure })
+    }
+    response.end()
+  }
+
+  #writeHead(isBytes: boolean, status = 200): void {
+    const headers: Record<string, string> = { ...this.#headers, Trailer: HEADER.error }
+    headers['Content-Type'] = isBytes ? 'text/plain' : 'application/json'
+    if (status === 200) {
+      if (isBytes) headers[HEADER.stream] = '1'
+      else if (this.#kind !== 'value') headers[HEADER.chunked] = '1'
+      if (isBytes && this.#lengthBytes !== undefined) headers[HEADER.length] = String(this.#lengthBytes)
+    }
+    this.#response.writeHead(status, headers)
+  }
+
+  #writeBatch(): boolean {
+    if (this.#flushing !== undefined) clearImmediate(this.#flushing)
+    this.#flushing = undefined
+    const text = this.#batch
+    this.#batch = ''
+    return text === '' || this.#response.destroyed || this.#response.write(text)
+  }
+
+  async #flush(): Promise<void> {
+    if (!this.#writeBatch()) await this.#drained()
+  }
+
+  async #write(chunk: string | Uint8Array): Promise<void> {
+    if (chunk.length === 0 || this.#response.destroyed) return
+    if (!this.#response.write(chunk)) await this.#drained()
+  }
+
+  #drained(): Promise<void> {
+    const response = this.#response
+    if (response.destroyed) return Promise.resolve()
+    return new Promise(resolve => {
+      const finish = (): void => {
+        response.off('drain', finish)
+        response.off('close', finish)
+        resolve()
+      }
+      response.once('drain', finish)
+      response.once('close', finish)
+    })
+  }
+}

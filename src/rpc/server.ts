@@ -1,0 +1,306 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import type { Call, Command, Executor } from '../contract/command.ts'
+import { formatDuration } from '../contract/duration.ts'
+import { Failure, isAbort, systemFailure } from '../contract/failure.ts'
+import type { SourceEntry } from '../contract/source.ts'
+import { corsHeaders, type Door, type Policy, preflightHeaders, refusal } from './guard.ts'
+import { readLines } from './lines.ts'
+import { boundaryOf } from './multipart.ts'
+import { decodeQuery, percentDecode } from './query.ts'
+import { Reply } from './reply.ts'
+import { readUpload } from './upload.ts'
+import { API_PATH, fromQuery, outputKind, type WireCall } from './wire.ts'
+
+/** Calls that are carried out at once; more are turned away with 429. */
+export const CALLS_MAX = 1_024
+/** How long a client may go on sending what nobody will read, once its answer is complete. */
+const LINGER_MS = 1_000
+const LINGER_BYTES = 8 * 1024 * 1024
+const BODY_ARGUMENTS_BYTES_MAX = 64 * 1024 * 1024
+
+/** A request as the list of requests (`diag cmds`) shows it. */
+export interface Requested {
+  readonly command: string
+  readonly options: Readonly<Record<string, unknown>>
+  readonly args: readonly string[]
+}
+
+/** What a server needs of the node behind it. */
+export interface ServerOptions {
+  /** Every command, by its words. */
+  readonly commands: Readonly<Record<string, () => Promise<Command>>>
+  readonly executor: Executor
+  readonly policy: Policy
+  /** The `Server` header. */
+  readonly agent: string
+  /** Is told of each call; what it returns is called at its end. */
+  readonly begun?: (request: Requested) => () => void
+  /** Is told of what was thrown and is no Failure. */
+  readonly bug?: (error: unknown) => void
+  /** Aborts every call. */
+  readonly signal: AbortSignal
+  /** Answers paths that are not the RPC's. Returns false for those that it does not know. */
+  readonly other?: (request: IncomingMessage, response: ServerResponse, door: Door) => boolean
+}
+
+/** Returns the listener that serves the RPC on one door. */
+export function serveRpc(options: ServerOptions): (door: Door) => RequestListener {
+  const state = { calls: 0 }
+  return door => (request, response) => {
+    // A client that goes away is noticed where its call is carried out.
+    request.on('error', () => undefined)
+    response.on('error', () => undefined)
+    answer(options, door, request, response, state)
+      .catch(error => {
+        options.bug?.(error)
+        response.destroy()
+      })
+      .finally(() => linger(request, response))
+  }
+}
+
+async function answer(
+  options: ServerOptions,
+  door: Door,
+  request: IncomingMessage,
+  response: ServerResponse,
+  state: { calls: number },
+): Promise<void> {
+  const { path, query } = splitUrl(request.url ?? '')
+  if (path !== API_PATH && !path.startsWith(`${API_PATH}/`)) {
+    if (options.other?.(request, response, door) !== true) plain(response, 404, '404 page not found')
+    return
+  }
+  if (request.method === 'OPTIONS') return preflight(options, door, request, response)
+  response.setHeader('Vary', 'Origin')
+  if (request.method !== 'POST') {
+    response.setHeader('Allow', 'OPTIONS, POST')
+    return plain(response, 405, '405 - Method Not Allowed')
+  }
+  const refused = refusal(options.policy, door, path, request.headers)
+  if (refused !== undefined) return plain(response, 403, refused)
+  const found = findCommand(path, options.commands)
+  const command = await found?.load()
+  if (found === undefined || command === undefined || command.localOnly === true) {
+    return plain(response, 404, '404 page not found')
+  }
+  if (state.calls >= CALLS_MAX) return plain(response, 429, `more than ${CALLS_MAX} requests at once`)
+  state.calls += 1
+  try {
+    await carryOut(options, door, command, { ...found, query }, request, response)
+  } finally {
+    state.calls -= 1
+  }
+}
+
+interface Asked {
+  readonly words: string
+  readonly args: readonly string[]
+  readonly query: string
+}
+
+async function carryOut(
+  options: ServerOptions,
+  door: Door,
+  command: Command,
+  asked: Asked,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  let wire: WireCall
+  let boundary: string | undefined
+  try {
+    boundary = boundaryOf(request.headers['content-type'])
+    wire = fromQuery(command, decodeQuery(asked.query), asked.args, boundary !== undefined)
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    return plain(response, 400, error.message)
+  }
+  const ended = options.begun?.({ command: asked.words.replaceAll(' ', '/'), ...wire.given })
+  const headers = {
+    Server: options.agent,
+    ...customHeaders(options.policy),
+    ...corsHeaders(options.policy, door, request.headers.origin),
+  }
+  const reply = new Reply(response, outputKind(command, wire.input), headers)
+  const limits = callSignal(options.signal, wire.timeoutMs, response)
+  try {
+    const source = boundary === undefined ? none() : readUpload(bodyOf(request), boundary, { trustsPaths: door.isOwn })
+    const input = wire.fromBody === undefined ? wire.input : await inputFromBody(command, wire, source)
+    command.check?.(input as never)
+    const call: Call = {
+      input: input as never,
+      source,
+      globals: wire.globals,
+      signal: limits.signal,
+      answer: { begin: () => reply.begin(), length: bytes => reply.length(bytes) },
+    }
+    await sendOutputs(options.executor, command, call, wire, reply)
+    limits.signal.throwIfAborted()
+    reply.end()
+  } catch (error) {
+    const failure = toFailure(error, limits, wire)
+    if (failure.kind === 'bug') options.bug?.(error)
+    reply.end(failure)
+  } finally {
+    limits.release()
+    ended?.()
+  }
+}
+
+async function sendOutputs(
+  executor: Executor,
+  command: Command,
+  call: Call,
+  wire: WireCall,
+  reply: Reply,
+): Promise<void> {
+  const outputs = executor.execute(command, call)
+  if (wire.encoding === 'text' && command.render !== undefined) {
+    const { renderText } = await import('./render-text.ts')
+    return await renderText(command, call, outputs, chunk => reply.sendText(chunk))
+  }
+  for await (const output of outputs) {
+    call.signal.throwIfAborted()
+    await reply.send(output)
+  }
+}
+
+/** Returns the input with the argument that was left out read from the body, one value a line. */
+async function inputFromBody(
+  command: Command,
+  wire: WireCall,
+  source: AsyncIterable<SourceEntry>,
+): Promise<Readonly<Record<string, unknown>>> {
+  const key = wire.fromBody ?? ''
+  const param = command.params[key]
+  if (param?.place !== 'argument') return wire.input
+  for await (const entry of source) {
+    const lines = entry.content === undefined ? [] : await readLines(entry.content(), BODY_ARGUMENTS_BYTES_MAX)
+    const values = lines.map(line => line.trim()).filter(line => line !== '')
+    if (values.length > 0) return { ...wire.input, [key]: param.many ? values : values[0] }
+    break
+  }
+  if (!param.optional) throw new Failure('usage', `argument "${param.label}" is required`)
+  return wire.input
+}
+
+interface CallSignal {
+  readonly signal: AbortSignal
+  readonly timedOut: () => boolean
+  release(): void
+}
+
+/** A call ends when its time is up, when its client goes away, or when the daemon stops. */
+function callSignal(parent: AbortSignal, timeoutMs: number | undefined, response: ServerResponse): CallSignal {
+  const gone = new AbortController()
+  const leave = (): void => {
+    if (!response.writableFinished) gone.abort(new Failure('interrupted', 'the client went away'))
+  }
+  response.once('close', leave)
+  const timeout = timeoutMs === undefined ? undefined : AbortSignal.timeout(Math.max(0, timeoutMs))
+  const signals = [parent, gone.signal, ...(timeout === undefined ? [] : [timeout])]
+  return {
+    signal: AbortSignal.any(signals),
+    timedOut: () => timeout?.aborted === true && !gone.signal.aborted && !parent.aborted,
+    release: () => response.off('close', leave),
+  }
+}
+
+function toFailure(error: unknown, limits: CallSignal, wire: WireCall): Failure {
+  if (limits.timedOut() && (isAbort(error) || error === limits.signal.reason || isStopped(error))) {
+    const text = `timed out after ${formatDuration(wire.timeoutMs ?? 0)} (context deadline exceeded)`
+    return new Failure('timeout', text, { cause: error })
+  }
+  if (limits.signal.aborted && (isAbort(error) || error === limits.signal.reason)) {
+    const { reason } = limits.signal
+    return reason instanceof Failure ? reason : new Failure('interrupted', 'the node is stopping', { cause: error })
+  }
+  const known = systemFailure(error, 'system')
+  if (known instanceof Failure) return known
+  const text = error instanceof Error ? error.message : String(error)
+  return new Failure('bug', `a bug in tsipfs: ${text}`, { cause: error })
+}
+
+function isStopped(error: unknown): boolean {
+  return error instanceof Failure && (error.kind === 'interrupted' || error.kind === 'timeout')
+}
+
+interface FoundCommand {
+  readonly words: string
+  readonly args: readonly string[]
+  readonly load: () => Promise<Command>
+}
+
+/** Finds the command that a path names. Its last segment may be an argument instead: `cat/Qm…`. */
+function findCommand(path: string, commands: ServerOptions['commands']): FoundCommand | undefined {
+  const segments = path.slice(API_PATH.length + 1).split('/')
+  const words = segments.join(' ')
+  const load = Object.hasOwn(commands, words) ? commands[words] : undefined
+  if (load !== undefined) return { words, args: [], load }
+  const shorter = segments.slice(0, -1).join(' ')
+  const loadShorter = Object.hasOwn(commands, shorter) ? commands[shorter] : undefined
+  const argument = segments.at(-1) ?? ''
+  return loadShorter === undefined || argument === ''
+    ? undefined
+    : { words: shorter, args: [argument], load: loadShorter }
+}
+
+function splitUrl(url: string): { path: string; query: string } {
+  const at = url.indexOf('?')
+  const path = at < 0 ? url : url.slice(0, at)
+  try {
+    return { path: percentDecode(path.replaceAll('+', '%2B')), query: at < 0 ? '' : url.slice(at + 1) }
+  } catch {
+    // A path with a broken escape names nothing.
+    return { path: '', query: '' }
+  }
+}
+
+function preflight(options: ServerOptions, door: Door, request: IncomingMessage, response: ServerResponse): void {
+  const isPreflight = request.headers['access-control-request-method'] !== undefined
+  const headers = isPreflight
+    ? preflightHeaders(options.policy, door, request.headers)
+    : { Allow: 'OPTIONS, POST', Vary: 'Origin' }
+  response.writeHead(204, headers).end()
+}
+
+function plain(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', 'X-Content-Type-Options': 'nosniff' })
+  response.end(status === 204 ? undefined : text + '\n')
+}
+
+function customHeaders(policy: Policy): Record<string, string> {
+  return Object.fromEntries(Object.entries(policy.headers).map(([name, values]) => [name, values.join(', ')]))
+}
+
+async function* none(): AsyncGenerator<SourceEntry> {
+  // The request has no body.
+}
+
+/** Leaving a loop over a request would destroy its connection, and the answer with it. */
+function bodyOf(request: IncomingMessage): AsyncIterable<Uint8Array> {
+  return request.iterator({ destroyOnReturn: false })
+}
+
+/**
+ * Takes what a client still sends after its answer is complete, for a moment: closing at once would reset the
+ * connection, and the answer could be lost on its way.
+ */
+function linger(request: IncomingMessage, response: ServerResponse): void {
+  if (request.complete || request.destroyed) return
+  let left = LINGER_BYTES
+  const stop = (): void => {
+    clearTimeout(timer)
+    request.socket.destroy()
+  }
+  const timer = setTimeout(stop, LINGER_MS)
+  timer.unref()
+  request.on('data', (chunk: Uint8Array) => {
+    left -= chunk.length
+    if (left < 0) stop()
+  })
+  request.once('end', () => clearTimeout(timer))
+  response.once('close', () => clearTimeout(timer))
+  request.resume()
+}

@@ -1,0 +1,203 @@
+import type { Command, Output, OutputKind } from '../contract/command.ts'
+import { Failure } from '../contract/failure.ts'
+import type { Globals } from '../contract/globals.ts'
+import { type Argument, type Option, optionName, type Param, type Params } from '../contract/params.ts'
+import { GLOBAL_NAMES, globalsFromQuery, globalsToQuery, parseFlag, type WireGlobals } from './globals.ts'
+import type { QueryPair } from './query.ts'
+
+/** The path of the RPC on a server. */
+export const API_PATH = '/api/v0'
+
+/** Header and trailer names, as Kubo spells them. */
+export const HEADER = {
+  stream: 'X-Stream-Output',
+  chunked: 'X-Chunked-Output',
+  length: 'X-Content-Length',
+  /** Trailer: the message of a failure that came after output had begun. */
+  error: 'X-Stream-Error',
+  /** Trailer of ours: the same failure as a percent-encoded record. */
+  failure: 'X-Stream-Failure',
+} as const
+
+type Values = Readonly<Record<string, unknown>>
+type Declared = Pick<Command, 'path' | 'params'>
+
+/** What a query asks of a command. */
+export interface WireCall extends WireGlobals {
+  readonly input: Values
+  /** The key of the argument that was left out and is read from the body, one value a line. */
+  readonly fromBody: string | undefined
+  /** The options that were given, by their names on the wire, and the arguments: for the list of requests. */
+  readonly given: { readonly options: Readonly<Record<string, unknown>>; readonly args: readonly string[] }
+}
+
+/** Returns how the results of a command travel for this input. */
+export function outputKind(command: Command, input: Values): OutputKind {
+  const { output } = command
+  return typeof output === 'function' ? output(input as never) : (output ?? 'stream')
+}
+
+/** Returns true when the command takes files, which travel in the body. */
+export function takesFiles(command: Declared): boolean {
+  return Object.values(command.params).some(param => param.place === 'files')
+}
+
+/**
+ * Returns the query of a call: its arguments in order, and each option that differs from its initial value.
+ * Options that concern only the caller stay with it.
+ */
+export function toQuery(command: Declared, input: Values, globals: Globals): QueryPair[] {
+  const pairs: QueryPair[] = []
+  for (const [key, param] of Object.entries(command.params)) {
+    const value = input[key]
+    if (param.place === 'argument') {
+      for (const word of listOf(value)) pairs.push(['arg', encodeArgument(param, word)])
+    } else if (param.place === 'option' && param.caller !== true && !isInitial(value, param)) {
+      const name = optionName(key, param)
+      for (const word of listOf(value)) pairs.push([name, word])
+    }
+  }
+  return [...pairs, ...globalsToQuery(globals)]
+}
+
+/** Returns what a query asks for. Options that nobody declared are ignored, as Kubo does. Throws `usage` Failures. */
+export function fromQuery(
+  command: Declared,
+  pairs: readonly QueryPair[],
+  words: readonly string[],
+  hasBody: boolean,
+): WireCall {
+  const known = optionNames(command.params)
+  const options: Record<string, unknown> = {}
+  const texts = new Map<string, string[]>()
+  const rest: QueryPair[] = []
+  const args = [...words]
+  for (const [name, value] of pairs) {
+    const key = known.get(name)
+    if (name === 'arg') args.push(value)
+    else if (key !== undefined) texts.set(key, [...(texts.get(key) ?? []), value])
+    else if (GLOBAL_NAMES.has(name)) rest.push([name, value])
+  }
+  const input: Record<string, unknown> = {}
+  for (const [key, param] of Object.entries(command.params)) {
+    if (param.place !== 'option') continue
+    const given = texts.get(key)
+    input[key] = given === undefined ? param.initial : parseOption(given, param, optionName(key, param))
+    if (given !== undefined) options[optionName(key, param)] = input[key]
+  }
+  const fromBody = distribute(command.params, args, input, hasBody)
+  for (const param of Object.values(command.params)) {
+    if (param.place !== 'files' || param.optional || hasBody) continue
+    throw new Failure('usage', `file argument '${param.label}' is required`)
+  }
+  const wire = globalsFromQuery(rest)
+  return { ...wire, input, fromBody, given: { options: { encoding: wire.encoding, ...options }, args } }
+}
+
+/** Returns an output as a line of JSON. */
+export function toLine(output: Output): string {
+  return `${JSON.stringify(output)}\n`
+}
+
+function listOf(value: unknown): string[] {
+  if (value === undefined || value === null) return []
+  return Array.isArray(value) ? value.map(String) : [String(value)]
+}
+
+function isInitial(value: unknown, option: Option): boolean {
+  if (Array.isArray(value)) {
+    const initial = Array.isArray(option.initial) ? option.initial : []
+    return value.length === initial.length && value.every((item, index) => item === initial[index])
+  }
+  return value === option.initial
+}
+
+/** Returns the key of each option by every name that it may have in a query. */
+function optionNames(params: Params): Map<string, string> {
+  const names = new Map<string, string>()
+  for (const [key, param] of Object.entries(params)) {
+    if (param.place !== 'option') continue
+    for (const name of [optionName(key, param), param.short, ...(param.aliases ?? [])]) {
+      if (name !== undefined && !names.has(name)) names.set(name, key)
+    }
+  }
+  return names
+}
+
+function parseOption(given: readonly string[], option: Option, name: string): unknown {
+  if (option.kind === 'texts') return given
+  const [value = ''] = given
+  if (given.length > 1) {
+    throw new Failure('usage', `expected key ${name} to have only a single value, received [${given.join(' ')}]`)
+  }
+  if (option.kind === 'flag') return parseFlag(value, name)
+  if (option.values !== undefined && !option.values.includes(value)) {
+    throw new Failure('usage', `invalid value "${value}" for option "${name}"`, {
+      hint: `use one of ${option.values.join(', ')}`,
+    })
+  }
+  return option.kind === 'text' ? value : parseNumber(value, option, name)
+}
+
+function parseNumber(value: string, option: Option, name: string): number {
+  const number = Number(value)
+  const isNumber = option.kind === 'float' ? Number.isFinite(number) : Number.isSafeInteger(number)
+  if (!isNumber || !/^[+-]?[\d.]/.test(value)) {
+    const type = option.kind === 'float' ? 'float' : 'int'
+    throw new Failure('usage', `could not convert value "${value}" to type "${type}" (for option "-${name}")`)
+  }
+  if (option.min !== undefined && number < option.min) {
+    throw new Failure('usage', `invalid value "${value}" for option "${name}": at least ${option.min} is wanted`)
+  }
+  return number
+}
+
+/**
+ * Gives the `arg`s to the arguments that were declared, those that must be there first. Returns the key of the one
+ * that is to be read from the body.
+ */
+function distribute(
+  params: Params,
+  words: readonly string[],
+  input: Record<string, unknown>,
+  hasBody: boolean,
+): string | undefined {
+  const places = Object.entries(params).filter((entry): entry is [string, Argument] => isArgument(entry[1]))
+  const left = [...words]
+  let fromBody: string | undefined
+  for (const [index, [key, param]] of places.entries()) {
+    const later = places.slice(index + 1).filter(([, other]) => !other.optional && !(other.stdin && hasBody)).length
+    const room = Math.max(0, left.length - later)
+    const taken = left.splice(0, param.many ? room : param.optional ? Math.min(1, room) : 1)
+    const values = taken.map(word => decodeArgument(param, word))
+    input[key] = param.many ? values : values[0]
+    if (values.length > 0) continue
+    if (param.stdin && hasBody && fromBody === undefined) fromBody = key
+    else if (!param.optional) throw new Failure('usage', `argument "${param.label}" is required`)
+  }
+  if (left.length > 0) throw new Failure('usage', `unexpected argument "${left[0]}"`)
+  return fromBody
+}
+
+function isArgument(param: Param): param is Argument {
+  return param.place === 'argument'
+}
+
+function encodeArgument(argument: Argument, word: string): string {
+  return argument.wire === 'multibase' ? `u${Buffer.from(word, 'utf8').toString('base64url')}` : word
+}
+
+const BASE64URL = /^[A-Za-z0-9_-]*=*$/
+const HEX = /^(?:[0-9a-fA-F]{2})*$/
+
+/** Clients send `u` (base64url); `f` (hex) and `m` (base64) cost nothing to take. */
+function decodeArgument(argument: Argument, word: string): string {
+  if (argument.wire !== 'multibase') return word
+  const body = word.slice(1)
+  if (/^[uU]/.test(word) && BASE64URL.test(body)) return Buffer.from(body, 'base64url').toString('utf8')
+  if (/^[mM]/.test(word) && /^[A-Za-z0-9+/]*=*$/.test(body)) return Buffer.from(body, 'base64').toString('utf8')
+  if (/^[fF]/.test(word) && HEX.test(body)) return Buffer.from(body, 'hex').toString('utf8')
+  throw new Failure('usage', `URL arg must be multibase encoded: "${word}"`, {
+    hint: `send the ${argument.label} as u and its bytes in base64url`,
+  })
+}
