@@ -2,8 +2,9 @@ import { access, constants, mkdir, readFile } from 'node:fs/promises'
 import { setTimeout as later } from 'node:timers/promises'
 import { errorCode, Failure, systemFailure } from '../contract/failure.ts'
 import { GLOBALS_DEFAULT, type Globals } from '../contract/globals.ts'
-import { defaultConfig } from './config-defaults.ts'
+import { blocksKind, defaultConfig } from './config-defaults.ts'
 import { completeConfig, isObject, prettyJson, problemOf } from './config-values.ts'
+import { createStore } from './create.ts'
 import { syncFolder } from './durable.ts'
 import { generateKey, marshalPrivateKey, peerIdText, unmarshalPrivateKey } from './keys.ts'
 import { type Layout, layoutOf, VERSION_TEXT } from './layout.ts'
@@ -57,7 +58,8 @@ export async function initRepo(path: string, options: InitOptions = {}): Promise
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     })
     await refuseExisting(layout)
-    for (const folder of [layout.keystore, layout.packs]) await makeFolder(folder)
+    await makeFolder(layout.keystore)
+    await createStore(layout, blocksKind(config))
     await writeWhole(layout.config, prettyJson(completeConfig(config)))
     await writeWhole(layout.version, VERSION_TEXT, { mode: 0o644 })
     await syncFolder(path)

@@ -1,0 +1,55 @@
+import { CID } from 'multiformats/cid'
+import { isLeaf, keyOf, missingFailure } from './blocks.ts'
+import { Checker, type CheckOther, mismatchFailure } from './check.ts'
+import { readAhead } from './read-ahead.ts'
+import type { Block, Blocks } from './roles.ts'
+
+interface Kept {
+  readonly cid: CID
+  readonly bytes: Uint8Array
+  leaf: boolean
+}
+
+const IDENTITY = 0
+const RAW = 0x55
+const DAG_PB = 0x70
+
+/** Returns blocks that live in memory, as long as the object does: for tests, and for work that stores nothing. */
+export function memoryBlocks(options: { checkOther?: CheckOther } = {}): Blocks {
+  const kept = new Map<string, Kept>()
+  const checker = new Checker(options.checkOther)
+  const find = (cid: CID): Kept | undefined =>
+    cid.multihash.code === IDENTITY
+      ? { cid, bytes: cid.multihash.digest, leaf: false }
+      : kept.get(keyOf(cid.multihash.bytes))
+  const get = async (cid: CID): Promise<Uint8Array> => {
+    const found = find(cid)
+    if (found === undefined) throw missingFailure(cid)
+    if (!(await checker.matches(cid, found.bytes))) throw mismatchFailure(cid, 'its bytes do not match its hash')
+    return found.bytes
+  }
+  return {
+    has: async cid => find(cid) !== undefined,
+    async stat(cid) {
+      const found = find(cid)
+      return found === undefined ? undefined : { size: found.bytes.length, leaf: isLeaf(cid, found.leaf) }
+    },
+    get,
+    getMany: (cids, { signal } = {}): AsyncIterable<Block> =>
+      readAhead(cids, { signal, sizeOf: async cid => find(cid)?.bytes.length ?? 0, get }),
+    async put(cid, bytes, { leaf = false } = {}) {
+      if (cid.multihash.code === IDENTITY) return
+      const marked = leaf && cid.code === DAG_PB
+      const there = kept.get(keyOf(cid.multihash.bytes))
+      kept.set(keyOf(cid.multihash.bytes), { cid, bytes, leaf: marked || there?.leaf === true })
+    },
+    async flush() {
+      // Memory is as durable as it gets.
+    },
+    protect: async cids => [...cids].filter(cid => find(cid) === undefined),
+    delete: async cid => kept.delete(keyOf(cid.multihash.bytes)),
+    async *list() {
+      for (const { cid, bytes } of kept.values()) yield { cid: CID.createV1(RAW, cid.multihash), size: bytes.length }
+    },
+  }
+}

@@ -1,0 +1,164 @@
+import { closeSync, openSync, read, readSync } from 'node:fs'
+import { errorCode, systemFailure } from '../contract/failure.ts'
+import { type Layout, packFile } from './layout.ts'
+
+/** At most so many packs are open for reading. */
+const OPEN_PACKS_MAX = 128
+/** Up to this size reading at once costs less than a turn of the thread pool. */
+const SYNC_BYTES_MAX = 64 * 1024
+/** Neighbours are read together, up to so many bytes, over gaps up to so many. */
+const SPAN_BYTES_MAX = 1024 * 1024
+const SPAN_GAP_BYTES_MAX = 4096
+
+/** Where the bytes of a block lie. */
+export interface Place {
+  readonly pack: number
+  readonly offset: number
+  readonly length: number
+}
+
+interface OpenPack {
+  readonly fd: number
+  users: number
+  evicted: boolean
+}
+
+/** Reads from packs, of which it keeps a bounded number open. */
+export class PackReader implements Disposable {
+  readonly #layout: Layout
+  readonly #open = new Map<number, OpenPack>()
+
+  constructor(layout: Layout) {
+    this.#layout = layout
+  }
+
+  /** Returns the bytes at a place; fewer when the pack ends before, undefined when there is no such pack. */
+  read(place: Place): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+    return place.length <= SYNC_BYTES_MAX ? this.readHere(place) : this.readInPool(place)
+  }
+
+  /** Like `read`, on this thread. */
+  readHere(place: Place): Uint8Array | undefined {
+    const pack = this.#use(place.pack)
+    if (pack === undefined) return undefined
+    const bytes = new Uint8Array(place.length)
+    try {
+      let done = 0
+      while (done < bytes.length) {
+        const count = readSync(pack.fd, bytes, done, bytes.length - done, place.offset + done)
+        if (count === 0) break
+        done += count
+      }
+      return done === bytes.length ? bytes : bytes.subarray(0, done)
+    } catch (error) {
+      throw systemFailure(error, packFile(this.#layout, place.pack))
+    } finally {
+      this.#release(pack)
+    }
+  }
+
+  /** Like `read`, in the thread pool. */
+  async readInPool(place: Place): Promise<Uint8Array | undefined> {
+    const pack = this.#use(place.pack)
+    if (pack === undefined) return undefined
+    const bytes = new Uint8Array(place.length)
+    try {
+      let done = 0
+      while (done < bytes.length) {
+        const count = await readAt(pack.fd, bytes, done, place.offset + done)
+        if (count === 0) break
+        done += count
+      }
+      return done === bytes.length ? bytes : bytes.subarray(0, done)
+    } catch (error) {
+      throw systemFailure(error, packFile(this.#layout, place.pack))
+    } finally {
+      this.#release(pack)
+    }
+  }
+
+  /**
+   * Reads many places, neighbours together, and calls `took` with each item's bytes (fewer when the pack is cut;
+   * undefined when it is gone), in the order of packs and offsets. The bytes are views of larger buffers: copy to keep.
+   */
+  async readMany<T extends { readonly place: Place }>(
+    items: readonly T[],
+    took: (item: T, bytes: Uint8Array | undefined) => void | Promise<void>,
+  ): Promise<void> {
+    const sorted = items.toSorted((a, b) => a.place.pack - b.place.pack || a.place.offset - b.place.offset)
+    for (let from = 0; from < sorted.length; ) {
+      const first = sorted[from]
+      if (first === undefined) break
+      let to = from + 1
+      let end = first.place.offset + first.place.length
+      for (; to < sorted.length; to++) {
+        const next = sorted[to]?.place
+        if (next === undefined || next.pack !== first.place.pack || next.offset - end > SPAN_GAP_BYTES_MAX) break
+        if (next.offset + next.length - first.place.offset > SPAN_BYTES_MAX) break
+        end = Math.max(end, next.offset + next.length)
+      }
+      const start = first.place.offset
+      const span = await this.read({ pack: first.place.pack, offset: start, length: end - start })
+      for (; from < to; from++) {
+        const item = sorted[from]
+        if (item === undefined) continue
+        const at = item.place.offset - start
+        await took(item, span?.subarray(at, at + item.place.length))
+      }
+    }
+  }
+
+  /** Forgets a pack that was removed. */
+  forget(id: number): void {
+    const pack = this.#open.get(id)
+    if (pack !== undefined) this.#evict(id, pack)
+  }
+
+  #use(id: number): OpenPack | undefined {
+    let pack = this.#open.get(id)
+    if (pack === undefined) {
+      const file = packFile(this.#layout, id)
+      try {
+        pack = { fd: openSync(file, 'r'), users: 0, evicted: false }
+      } catch (error) {
+        if (errorCode(error) === 'ENOENT') return undefined
+        throw systemFailure(error, file)
+      }
+      for (const [oldest, idle] of this.#open) {
+        if (this.#open.size < OPEN_PACKS_MAX) break
+        this.#evict(oldest, idle)
+      }
+      this.#open.set(id, pack)
+    } else if (this.#open.size >= OPEN_PACKS_MAX / 2) {
+      // The one used longest ago stands first.
+      this.#open.delete(id)
+      this.#open.set(id, pack)
+    }
+    pack.users++
+    return pack
+  }
+
+  #release(pack: OpenPack): void {
+    pack.users--
+    if (pack.evicted && pack.users === 0) closeSync(pack.fd)
+  }
+
+  #evict(id: number, pack: OpenPack): void {
+    this.#open.delete(id)
+    pack.evicted = true
+    if (pack.users === 0) closeSync(pack.fd)
+  }
+
+  [Symbol.dispose](): void {
+    for (const [id, pack] of this.#open) this.#evict(id, pack)
+  }
+}
+
+function readAt(fd: number, bytes: Uint8Array, done: number, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    read(fd, bytes, done, bytes.length - done, position, (error, count) => {
+      if (error === null) resolve(count)
+      else reject(error)
+    })
+  })
+}

@@ -1,0 +1,242 @@
+import { existsSync } from 'node:fs'
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
+import { Failure } from '../contract/failure.ts'
+import { KernelLock, lockedFailure } from './locks.ts'
+import { pause } from './pause.ts'
+import type { Waiting } from './roles.ts'
+import { isBusy, sqliteFailure } from './sqlite.ts'
+
+/** Waits inside SQLite block signals and timers: keep them short, and retry from outside. */
+const BUSY_TIMEOUT_MS = 20
+const CACHE_KIB = 16 * 1024
+const JOURNAL_BYTES_MAX = 16 * 1024 * 1024
+
+const SCHEMA = `
+CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE packs(id INTEGER PRIMARY KEY, committed INTEGER NOT NULL, sealed INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX packs_open ON packs(id) WHERE sealed = 0;
+CREATE TABLE blocks(hash BLOB PRIMARY KEY, pack INTEGER NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL,
+  epoch INTEGER NOT NULL, leaf INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE file_blocks(hash BLOB PRIMARY KEY, path TEXT NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL,
+  cid BLOB NOT NULL) WITHOUT ROWID;
+CREATE INDEX file_blocks_path ON file_blocks(path, offset);
+CREATE TABLE pins(hash BLOB NOT NULL, mode INTEGER NOT NULL, cid BLOB NOT NULL, name TEXT NOT NULL DEFAULT '',
+  expires INTEGER, labels TEXT, PRIMARY KEY(hash, mode)) WITHOUT ROWID;
+CREATE INDEX pins_name ON pins(name) WHERE name <> '';
+CREATE TABLE pairs(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+INSERT INTO meta VALUES ('format', 1), ('epoch', 1), ('generation', 0);
+`
+
+/** Which kind of store holds the blocks. */
+export type Engine = 'packs' | 'flatfs'
+
+export interface StateOptions {
+  /** Held shared from the first change on; undefined: changes are refused (read-only media). */
+  readonly writeLock: string | undefined
+  readonly durability: 'full' | 'none'
+  readonly lockTimeoutMs: number
+}
+
+/** Creates an empty state database. The file must not exist. */
+export function createStateFile(file: string, engine: Engine): void {
+  const database = new DatabaseSync(file)
+  try {
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN EXCLUSIVE')
+    database.exec(SCHEMA)
+    database.prepare('INSERT INTO meta VALUES (?, ?)').run('engine', engine)
+    database.exec('COMMIT')
+  } catch (error) {
+    throw sqliteFailure(error, file)
+  } finally {
+    database.close()
+  }
+}
+
+/**
+ * The state database: the only one that touches it, and the owner of its handle. Every piece of work is synchronous,
+ * so that no transaction spans an `await`; who finds the database busy tries again without blocking the process.
+ */
+export class State implements Disposable {
+  readonly file: string
+  readonly #database: DatabaseSync
+  readonly #options: StateOptions
+  readonly #statements = new Map<string, StatementSync>()
+  readonly #undo: (() => void)[] = []
+  #writeLock: KernelLock | undefined
+  #closed = false
+
+  private constructor(file: string, database: DatabaseSync, options: StateOptions) {
+    this.file = file
+    this.#database = database
+    this.#options = options
+  }
+
+  /** Opens a database that exists. `uri` is given to SQLite instead of the path, for media that cannot be written. */
+  static open(file: string, options: StateOptions, uri?: string): State {
+    if (!existsSync(file)) {
+      throw new Failure('failed', `${file} is missing`, { hint: 'rebuild it from the packs with: tsipfs repo repair' })
+    }
+    let database: DatabaseSync | undefined
+    try {
+      database = new DatabaseSync(uri ?? file, { timeout: BUSY_TIMEOUT_MS, readOnly: uri !== undefined })
+      database.exec(
+        `PRAGMA cache_size = -${CACHE_KIB}; PRAGMA journal_size_limit = ${JOURNAL_BYTES_MAX};` +
+          ` PRAGMA synchronous = ${options.durability === 'none' ? 'OFF' : 'FULL'}`,
+      )
+      return new State(file, database, options)
+    } catch (error) {
+      database?.close()
+      throw sqliteFailure(error, file)
+    }
+  }
+
+  /** Returns the prepared statement, which gives rows as arrays. */
+  prepare(sql: string): StatementSync {
+    let statement = this.#statements.get(sql)
+    if (statement === undefined) {
+      statement = this.#database.prepare(sql)
+      statement.setReturnArrays(true)
+      this.#statements.set(sql, statement)
+    }
+    return statement
+  }
+
+  /** Returns the first row, or undefined. To be called inside `read` or `write`. */
+  row(sql: string, ...values: SQLInputValue[]): readonly unknown[] | undefined {
+    return this.prepare(sql).get(...values) as unknown as readonly unknown[] | undefined
+  }
+
+  /** Returns all rows: bound them with LIMIT. To be called inside `read` or `write`. */
+  rows(sql: string, ...values: SQLInputValue[]): readonly (readonly unknown[])[] {
+    return this.prepare(sql).all(...values) as unknown as readonly (readonly unknown[])[]
+  }
+
+  /** Changes rows, and returns how many. To be called inside `write`. */
+  run(sql: string, ...values: SQLInputValue[]): number {
+    return Number(this.prepare(sql).run(...values).changes)
+  }
+
+  /** Returns which kind of store holds the blocks. To be called inside `read` or `write`. */
+  engine(): Engine {
+    return this.row("SELECT value FROM meta WHERE key = 'engine'")?.[0] === 'flatfs' ? 'flatfs' : 'packs'
+  }
+
+  /** Counts one change of pins or roots, which a collection under way has to look at. To be called inside `write`. */
+  countRootChange(): void {
+    this.run("UPDATE meta SET value = value + 1 WHERE key = 'generation'")
+  }
+
+  /** Returns a number from the table of counters. To be called inside `read` or `write`. */
+  counter(key: 'format' | 'epoch' | 'generation'): number {
+    return Number(this.row('SELECT value FROM meta WHERE key = ?', key)?.[0] ?? 0)
+  }
+
+  /** Runs `work`, which reads, again and again until the database is free. */
+  async read<T>(work: () => T, options: Waiting = {}): Promise<T> {
+    return await this.#untilFree(work, options)
+  }
+
+  /** Runs `work` in a transaction. It is durable when this resolves; when `work` throws nothing has changed. */
+  async write<T>(work: () => T, options: Waiting = {}): Promise<T> {
+    await this.#mayWrite(options)
+    await this.#untilFree(() => this.#database.exec('BEGIN IMMEDIATE'), options)
+    try {
+      const result = work()
+      this.#database.exec('COMMIT')
+      return result
+    } catch (error) {
+      this.#rollBack()
+      throw this.#failure(error)
+    } finally {
+      this.#undo.length = 0
+    }
+  }
+
+  /** Has `undo` called, while the lock is still held, when the transaction that runs now comes to nothing. */
+  onRollback(undo: () => void): void {
+    this.#undo.push(undo)
+  }
+
+  /** Returns true when another process has committed since the last call. */
+  changedElsewhere(): boolean {
+    const version = Number(this.row('PRAGMA data_version')?.[0])
+    const changed = this.#dataVersion !== undefined && this.#dataVersion !== version
+    this.#dataVersion = version
+    return changed
+  }
+  #dataVersion: number | undefined
+
+  /** Copies the database, as it is at one moment, to a file that does not exist yet. */
+  async backup(target: string): Promise<void> {
+    const { backup } = await import('node:sqlite')
+    await backup(this.#database, target)
+  }
+
+  /** Runs SQLite's own check; returns what it complains of. */
+  async check(): Promise<string[]> {
+    const rows = await this.read(() => this.rows('PRAGMA quick_check(20)'))
+    return rows.map(row => String(row[0])).filter(text => text !== 'ok')
+  }
+
+  /** Writes the log back into the database and cuts it. */
+  async checkpoint(): Promise<void> {
+    await this.read(() => this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)'))
+  }
+
+  async #mayWrite(options: Waiting): Promise<void> {
+    if (this.#writeLock !== undefined) return
+    const file = this.#options.writeLock
+    if (file === undefined) {
+      throw new Failure('failed', `${this.file}: read-only file system`, {
+        hint: 'copy the repo to a disk that can be written',
+      })
+    }
+    const lock = await KernelLock.wait(file, 'shared', {
+      ...options,
+      timeoutMs: this.#options.lockTimeoutMs,
+      busy: 'the repo is locked: it is being repaired or migrated',
+    })
+    // Two callers may have waited side by side.
+    if (this.#writeLock === undefined && !this.#closed) this.#writeLock = lock
+    else lock[Symbol.dispose]()
+  }
+
+  async #untilFree<T>(work: () => T, options: Waiting): Promise<T> {
+    let end = 0
+    for (let round = 0; ; round++) {
+      try {
+        return work()
+      } catch (error) {
+        if (!isBusy(error)) throw this.#failure(error)
+        const now = performance.now()
+        if (end === 0) end = now + this.#options.lockTimeoutMs
+        if (now >= end) throw lockedFailure(`${this.file} is locked by another process`)
+      }
+      await pause(round, options.signal)
+    }
+  }
+
+  #rollBack(): void {
+    try {
+      // A full disk makes SQLite roll back by itself: then the lock is gone, and with it the right to undo.
+      if (this.#database.isTransaction) for (const undo of this.#undo) undo()
+      this.#database.exec('ROLLBACK')
+    } catch {
+      // It was rolled back already.
+    }
+  }
+
+  #failure(error: unknown): unknown {
+    if (this.#closed) return new Failure('failed', 'the repo is closed', { cause: error })
+    return sqliteFailure(error, this.file)
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#statements.clear()
+    this.#database.close()
+    this.#writeLock?.[Symbol.dispose]()
+    this.#writeLock = undefined
+  }
+}
