@@ -1,0 +1,321 @@
+import type { CID } from 'multiformats/cid'
+import { Failure } from '../contract/failure.ts'
+import { nameToBytes } from '../contract/surrogate-escape.ts'
+import type { Blocks, Waiting } from '../repo/roles.ts'
+import { decodeDagPb, encodeDagPb, type PbLink } from './dag-pb.ts'
+import {
+  type DirectoryRules,
+  type DirectoryStat,
+  directoryDataSize,
+  linkSize,
+  type SizeEstimation,
+} from './directory-size.ts'
+import { HamtEdit } from './hamt-edit.ts'
+import { type CidFormat, DAG_PB, formatOf, putBlock, sameFormat } from './mfs/format.ts'
+import { decodeUnixfs, encodeUnixfs } from './unixfs.ts'
+
+type EditBlocks = Pick<Blocks, 'get' | 'put'>
+
+/**
+ * A UnixFS folder under change. It is a plain folder or a HAMT, and turns from one into the other by the rules that
+ * Kubo applies (boxo `ipld/unixfs/io/directory.go`), so that the same changes give the same CID. Only what was touched
+ * is written, by `save`.
+ */
+export class DirectoryEdit {
+  readonly #blocks: EditBlocks
+  readonly #rules: DirectoryRules
+  readonly #waiting: Waiting
+  #shape: PlainEdit | HamtEdit
+  /** By how much the entries of a HAMT have grown since it was opened. */
+  #growth = 0
+  /** What counts as the number of entries of a HAMT: that of its root's slots when it was opened, and the changes since. */
+  #hamtLinks = 0
+  #changed: boolean
+
+  private constructor(
+    blocks: EditBlocks,
+    rules: DirectoryRules,
+    shape: PlainEdit | HamtEdit,
+    changed: boolean,
+    waiting: Waiting,
+  ) {
+    this.#blocks = blocks
+    this.#rules = rules
+    this.#waiting = waiting
+    this.#shape = shape
+    this.#changed = changed
+    if (shape instanceof HamtEdit) this.#hamtLinks = shape.rootSlots
+  }
+
+  /** Returns an empty plain folder. */
+  static empty(
+    blocks: EditBlocks,
+    rules: DirectoryRules,
+    format: CidFormat,
+    stat: DirectoryStat = {},
+    waiting: Waiting = {},
+  ): DirectoryEdit {
+    const data = encodeUnixfs({ type: 'directory', ...stat })
+    return new DirectoryEdit(blocks, rules, new PlainEdit(data, [], stat, format, rules.estimation), true, waiting)
+  }
+
+  /** Returns the folder whose root block this is. Throws a Failure when it is not a folder. */
+  static open(
+    blocks: EditBlocks,
+    cid: CID,
+    bytes: Uint8Array,
+    rules: DirectoryRules,
+    waiting: Waiting = {},
+  ): DirectoryEdit {
+    const { data, links } = decodeDagPb(bytes)
+    const unixfs = decodeUnixfs(data ?? new Uint8Array(0))
+    const format = formatOf(cid)
+    if (unixfs.type === 'hamt-sharded-directory') {
+      const shape = HamtEdit.open(blocks, cid, bytes, format, waiting)
+      return new DirectoryEdit(blocks, rules, shape, false, waiting)
+    }
+    if (unixfs.type !== 'directory') throw new Failure('failed', `${cid} is not a directory`)
+    const stat = { mode: unixfs.mode, mtime: unixfs.mtime }
+    const shape = new PlainEdit(data ?? new Uint8Array(0), links, stat, format, rules.estimation)
+    return new DirectoryEdit(blocks, rules, shape, false, waiting)
+  }
+
+  /** True when `save` would write something new. */
+  get changed(): boolean {
+    return this.#changed
+  }
+
+  /** How the CID of the folder's root is made. */
+  get format(): CidFormat {
+    return this.#shape.format
+  }
+
+  /** Makes the root's CID in another format from now on. */
+  setFormat(format: CidFormat): void {
+    if (sameFormat(format, this.#shape.format)) return
+    this.#shape.format = format
+    this.#changed = true
+  }
+
+  get stat(): DirectoryStat {
+    return this.#shape.stat
+  }
+
+  /** Sets the metadata of the folder. */
+  setStat(stat: DirectoryStat): void {
+    this.#shape.stat = stat
+    this.#changed = true
+  }
+
+  /** Returns the entry of that name; undefined when there is none. */
+  async find(name: string): Promise<PbLink | undefined> {
+    return await this.#shape.find(name)
+  }
+
+  /** Yields the entries: of a plain folder in the order of their block, of a HAMT in that of their slots. */
+  entries(): AsyncIterable<PbLink> {
+    return this.#shape.entries()
+  }
+
+  /** Adds or replaces an entry. */
+  async set(link: PbLink): Promise<void> {
+    checkName(link.name)
+    if (this.#shape instanceof HamtEdit && (await this.#mustBePlain(this.#shape, link.name, link))) {
+      await this.#toPlain(this.#shape)
+    } else if (this.#shape instanceof PlainEdit && this.#mustBeHamt(this.#shape, link)) {
+      await this.#toHamt(this.#shape)
+    }
+    const old = await this.#shape.set(link)
+    if (this.#shape instanceof HamtEdit) this.#account(old, link)
+    this.#changed = true
+  }
+
+  /** Removes an entry. Returns false when there is none of that name. */
+  async remove(name: string): Promise<boolean> {
+    if (this.#shape instanceof HamtEdit && (await this.#mustBePlain(this.#shape, name, undefined))) {
+      await this.#toPlain(this.#shape)
+    }
+    const old = await this.#shape.remove(name)
+    if (old === undefined) return false
+    if (this.#shape instanceof HamtEdit) this.#account(old, undefined)
+    this.#changed = true
+    return true
+  }
+
+  /** Writes what was touched; returns the root's CID and cumulative size. The blocks still have to be flushed. */
+  async save(): Promise<{ cid: CID; size: number }> {
+    this.#changed = false
+    return this.#shape instanceof HamtEdit ? await this.#shape.save() : await this.#shape.save(this.#blocks)
+  }
+
+  #mustBeHamt(plain: PlainEdit, link: PbLink): boolean {
+    const { thresholdBytes, estimation, maxLinks } = this.#rules
+    if (thresholdBytes === 0) return false
+    const old = plain.peek(link.name)
+    if (old === undefined && maxLinks > 0 && plain.count + 1 > maxLinks) return true
+    if (estimation === 'disabled') return false
+    const change = linkSize(link, estimation) - (old === undefined ? 0 : linkSize(old, estimation))
+    return plain.estimate + change > thresholdBytes
+  }
+
+  async #mustBePlain(hamt: HamtEdit, name: string, link: PbLink | undefined): Promise<boolean> {
+    const { thresholdBytes, estimation, maxLinks } = this.#rules
+    if (thresholdBytes === 0) return false
+    const old = await hamt.find(name)
+    const links = this.#hamtLinks + (link === undefined ? 0 : 1) - (old === undefined ? 0 : 1)
+    const fewEnough = maxLinks === 0 || links <= maxLinks
+    if (estimation === 'disabled') return fewEnough && maxLinks > 0
+    let change = 0
+    if (old !== undefined) change -= linkSize(old, estimation)
+    if (link !== undefined) change += linkSize(link, estimation)
+    if (!fewEnough || this.#growth + change >= 0) return false
+    return await this.#fitsPlain(hamt, change)
+  }
+
+  /** Adds up the entries until it is clear whether they fit a plain folder. */
+  async #fitsPlain(hamt: HamtEdit, change: number): Promise<boolean> {
+    const { thresholdBytes, estimation } = this.#rules
+    let size = estimation === 'block' ? directoryDataSize(hamt.stat) : 0
+    for await (const link of hamt.entries()) {
+      size += linkSize(link, estimation)
+      if (size + change > thresholdBytes) return false
+    }
+    return true
+  }
+
+  async #toPlain(hamt: HamtEdit): Promise<void> {
+    const links: PbLink[] = []
+    for await (const link of hamt.entries()) links.push(link)
+    const data = encodeUnixfs({ type: 'directory', ...hamt.stat })
+    this.#shape = new PlainEdit(data, links, hamt.stat, hamt.format, this.#rules.estimation)
+    this.#shape.sorted = false
+    this.#changed = true
+  }
+
+  async #toHamt(plain: PlainEdit): Promise<void> {
+    const { fanout } = this.#rules
+    const valid = fanout >= 8 && (fanout & (fanout - 1)) === 0
+    const hamt = HamtEdit.empty(this.#blocks, valid ? fanout : 256, plain.format, plain.stat, this.#waiting)
+    for await (const link of plain.entries()) await hamt.set(link)
+    this.#shape = hamt
+    this.#growth = 0
+    this.#hamtLinks = plain.count
+    this.#changed = true
+  }
+
+  #account(old: PbLink | undefined, link: PbLink | undefined): void {
+    // As in boxo, the growth is counted by names and CIDs, whatever the estimation.
+    if (old !== undefined) this.#growth -= linkSize(old, 'links')
+    if (link !== undefined) this.#growth += linkSize(link, 'links')
+    this.#hamtLinks += (link === undefined ? 0 : 1) - (old === undefined ? 0 : 1)
+  }
+}
+
+/** A folder whose entries are the links of one block. */
+class PlainEdit {
+  format: CidFormat
+  /** False when the links have to be brought into order before they are written. */
+  sorted = true
+  /** The size by the estimation in use. */
+  estimate: number
+  count: number
+  #data: Uint8Array
+  #stat: DirectoryStat
+  readonly #estimation: SizeEstimation
+  /** Several entries of one name occur in folders that others made. */
+  readonly #links = new Map<string, readonly PbLink[]>()
+
+  constructor(
+    data: Uint8Array,
+    links: readonly PbLink[],
+    stat: DirectoryStat,
+    format: CidFormat,
+    estimation: SizeEstimation,
+  ) {
+    this.#data = data
+    this.#stat = stat
+    this.format = format
+    this.#estimation = estimation
+    this.count = links.length
+    this.estimate = estimation === 'block' ? directoryDataSize(stat) : 0
+    for (const link of links) {
+      const others = this.#links.get(link.name)
+      // Order matters as long as nothing changes; entries of one name that lie apart are brought together by sorting.
+      if (others !== undefined) this.sorted = false
+      this.#links.set(link.name, others === undefined ? [link] : [...others, link])
+      this.estimate += linkSize(link, estimation)
+    }
+  }
+
+  get stat(): DirectoryStat {
+    return this.#stat
+  }
+
+  set stat(stat: DirectoryStat) {
+    this.#stat = stat
+    this.#data = encodeUnixfs({ type: 'directory', ...stat })
+  }
+
+  peek(name: string): PbLink | undefined {
+    return this.#links.get(name)?.[0]
+  }
+
+  async find(name: string): Promise<PbLink | undefined> {
+    return this.peek(name)
+  }
+
+  async *entries(): AsyncIterable<PbLink> {
+    for (const links of this.#links.values()) yield* links
+  }
+
+  async set(link: PbLink): Promise<PbLink | undefined> {
+    const old = this.#take(link.name)
+    this.#links.set(link.name, [link])
+    this.estimate += linkSize(link, this.#estimation)
+    this.count += 1
+    this.sorted = false
+    return old
+  }
+
+  async remove(name: string): Promise<PbLink | undefined> {
+    return this.#take(name)
+  }
+
+  #take(name: string): PbLink | undefined {
+    const links = this.#links.get(name)
+    if (links === undefined) return undefined
+    this.#links.delete(name)
+    for (const link of links) this.estimate -= linkSize(link, this.#estimation)
+    this.count -= links.length
+    this.sorted = false
+    return links[0]
+  }
+
+  async save(blocks: EditBlocks): Promise<{ cid: CID; size: number }> {
+    const links = [...this.#links.values()].flat()
+    if (!this.sorted) sortLinks(links)
+    const bytes = encodeDagPb({ data: this.#data, links })
+    const cid = await putBlock(blocks, DAG_PB, bytes, this.format, links.length === 0)
+    return { cid, size: links.reduce((sum, link) => sum + link.size, bytes.length) }
+  }
+}
+
+/** Sorts links by the bytes of their names; those of one name keep their order. */
+function sortLinks(links: PbLink[]): void {
+  // Code units sort as bytes do unless surrogates are about.
+  if (links.every(link => !/[\ud800-\udfff]/.test(link.name))) {
+    links.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+    return
+  }
+  const keyed = links.map(link => ({ link, key: nameToBytes(link.name) }))
+  keyed.sort((a, b) => Buffer.compare(a.key, b.key))
+  keyed.forEach(({ link }, at) => {
+    links[at] = link
+  })
+}
+
+function checkName(name: string): void {
+  if (name === '' || name === '.' || name === '..' || name.includes('/') || name.includes('\0')) {
+    throw new Failure('failed', `cannot create an entry named ${JSON.stringify(name)}`)
+  }
+}

@@ -1,0 +1,84 @@
+import { Failure } from '../../contract/failure.ts'
+import { parseByteSize } from '../../repo/config-values.ts'
+import type { Config } from '../../repo/roles.ts'
+import type { DirectoryRules, SizeEstimation } from '../directory-size.ts'
+import type { FileFormat } from '../file-layout.ts'
+import { hashCode, SHA2_256 } from '../hash.ts'
+import type { CidFormat } from './format.ts'
+import type { TreeSettings } from './tree.ts'
+
+const ESTIMATIONS: readonly string[] = ['links', 'block', 'disabled']
+
+/** Returns what the `Import` section of the config says about folders. */
+export function treeSettings(config: Config): TreeSettings {
+  return { rules: directoryRules(config), format: importFormat(config) }
+}
+
+/** Returns when folders are sharded, by the `Import` section of the config. */
+export function directoryRules(config: Config): DirectoryRules {
+  const settings = importSection(config)
+  const estimation = textOf(settings['UnixFSHAMTDirectorySizeEstimation']) ?? 'links'
+  if (!ESTIMATIONS.includes(estimation)) {
+    throw new Failure('failed', `Import.UnixFSHAMTDirectorySizeEstimation must be links, block or disabled`)
+  }
+  const threshold = settings['UnixFSHAMTDirectorySizeThreshold']
+  const text = textOf(threshold)
+  return {
+    thresholdBytes: (text === undefined ? numberOf(threshold) : parseByteSize(text)) ?? 262_144,
+    estimation: estimation as SizeEstimation,
+    maxLinks: numberOf(settings['UnixFSDirectoryMaxLinks']) ?? 0,
+    fanout: numberOf(settings['UnixFSHAMTDirectoryMaxFanout']) ?? 256,
+  }
+}
+
+/** Returns the format of new CIDs, by the `Import` section of the config. */
+export function importFormat(config: Config): CidFormat {
+  const settings = importSection(config)
+  return cidFormat(numberOf(settings['CidVersion']), textOf(settings['HashFunction'])) ?? DEFAULT_FORMAT
+}
+
+const DEFAULT_FORMAT: CidFormat = { version: 0, hashCode: SHA2_256 }
+
+/** Returns the format that a CID version and the name of a hash function make; undefined when neither is given. */
+export function cidFormat(version: number | undefined, hash: string | undefined): CidFormat | undefined {
+  if (version === undefined && hash === undefined) return undefined
+  if (version !== undefined && version !== 0 && version !== 1) {
+    throw new Failure('usage', `unknown CID version: ${version}`)
+  }
+  const code = hash === undefined ? SHA2_256 : hashCode(hash)
+  return { version: version === 1 || (hash !== undefined && code !== SHA2_256) ? 1 : 0, hashCode: code }
+}
+
+/** How files are imported, but for what an existing file says itself. */
+export interface FileSettings extends Pick<FileFormat, 'chunker' | 'layout' | 'maxLinks'> {
+  /** Undefined when it follows from the CID version. */
+  readonly rawLeaves: boolean | undefined
+}
+
+/** Returns how `add` would import a file, by the `Import` section of the config. */
+export function fileSettings(config: Config): FileSettings {
+  const settings = importSection(config)
+  const rawLeaves = settings['UnixFSRawLeaves']
+  return {
+    chunker: textOf(settings['UnixFSChunker']) ?? 'size-262144',
+    layout: textOf(settings['UnixFSDAGLayout']) === 'trickle' ? 'trickle' : 'balanced',
+    maxLinks: numberOf(settings['UnixFSFileMaxLinks']) ?? 174,
+    rawLeaves: typeof rawLeaves === 'boolean' ? rawLeaves : undefined,
+  }
+}
+
+function importSection(config: Config): Record<string, unknown> {
+  const section = config['Import']
+  return typeof section === 'object' && section !== null && !Array.isArray(section)
+    ? (section as Record<string, unknown>)
+    : {}
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+function numberOf(value: unknown): number | undefined {
+  if (typeof value === 'number') return value
+  return typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : undefined
+}

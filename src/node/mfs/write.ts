@@ -1,0 +1,121 @@
+import { Failure } from '../../contract/failure.ts'
+import type { Blocks, Waiting } from '../../repo/roles.ts'
+import { type ChangedFile, changeFile } from '../file-edit.ts'
+import type { FileFormat, FileStat } from '../file-layout.ts'
+import { FileSource } from '../file-source.ts'
+import { type CidFormat, formatOf, RAW } from './format.ts'
+import { parentOf } from './path.ts'
+import type { FileSettings } from './settings.ts'
+import { type FileEntry, type MfsTree, missing } from './tree.ts'
+
+export interface WriteOptions {
+  readonly offset: number
+  readonly create: boolean
+  readonly parents: boolean
+  readonly truncate: boolean
+  /** Only so many bytes of the data are written. */
+  readonly count: number | undefined
+  readonly rawLeaves: boolean | undefined
+  /** The format of a file, and of folders, made by this; undefined: as the config says. */
+  readonly format: CidFormat | undefined
+}
+
+/**
+ * A write into a file of MFS. The data comes once; when the tree has to be changed again because another process was
+ * faster, it is read back from the blocks that were made of it.
+ */
+export class MfsWrite {
+  readonly #blocks: Blocks
+  readonly #path: string
+  readonly #data: AsyncIterable<Uint8Array>
+  readonly #options: WriteOptions
+  readonly #settings: FileSettings
+  readonly #waiting: Waiting
+  /** What came out of the data, and the file that it was written into. */
+  #done: { readonly base: string; readonly result: ChangedFile } | undefined
+
+  constructor(
+    blocks: Blocks,
+    path: string,
+    data: AsyncIterable<Uint8Array>,
+    options: WriteOptions,
+    settings: FileSettings,
+    waiting: Waiting,
+  ) {
+    this.#blocks = blocks
+    this.#path = path
+    this.#data = options.count === undefined ? data : firstBytes(data, options.count)
+    this.#options = options
+    this.#settings = settings
+    this.#waiting = waiting
+  }
+
+  /** Writes into the file as it is in that tree. */
+  async apply(tree: MfsTree): Promise<void> {
+    const { create, parents, format } = this.#options
+    if (parents && parentOf(this.#path) !== '/') await tree.makeFolders(parentOf(this.#path), format)
+    const entry = await tree.find(this.#path)
+    if (entry?.kind === 'directory') throw new Failure('failed', `${this.#path} was not a file`)
+    if (entry === undefined && !create) throw missing(this.#path)
+    if (entry === undefined) await tree.folder(parentOf(this.#path))
+    await tree.put(this.#path, await this.#write(entry, tree.settings.format))
+  }
+
+  async #write(entry: FileEntry | undefined, fallback: CidFormat): Promise<ChangedFile> {
+    const base = entry === undefined ? '' : String(entry.cid)
+    if (this.#done?.base === base) return this.#done.result
+    const type = entry?.unixfs?.type ?? 'file'
+    if (type === 'symlink') throw new Failure('failed', 'symlinks not yet supported')
+    if (type !== 'file' && type !== 'raw') throw new Failure('failed', "unsupported fsnode type for 'file'")
+    const format = this.#format(entry, fallback)
+    const { offset, truncate } = this.#options
+    const change = {
+      offset,
+      truncate,
+      data: this.#done === undefined ? this.#data : this.#again(this.#done.result, format),
+    }
+    const result = await changeFile(this.#blocks, entry?.cid, change, format, statAfter(entry), this.#waiting)
+    this.#done = { base, result }
+    return result
+  }
+
+  /** Yields the data once more, from the file that it went into. */
+  async *#again(result: ChangedFile, format: FileFormat): AsyncGenerator<Uint8Array> {
+    const source = await FileSource.open(this.#blocks, result.cid, format, this.#waiting)
+    const { offset } = this.#options
+    yield* source.read(offset, offset + result.written)
+  }
+
+  #format(entry: FileEntry | undefined, fallback: CidFormat): FileFormat {
+    const own = entry === undefined ? (this.#options.format ?? fallback) : formatOf(entry.cid)
+    const rawLeaves = this.#options.rawLeaves ?? this.#settings.rawLeaves ?? rawLeavesOf(entry) ?? own.version === 1
+    return { ...this.#settings, version: own.version, hashCode: own.hashCode, rawLeaves }
+  }
+}
+
+/** Returns true when the leaves of a file are raw, so that those to come are too; undefined: its version decides. */
+function rawLeavesOf(entry: FileEntry | undefined): true | undefined {
+  return entry?.links[0]?.cid.code === RAW ? true : undefined
+}
+
+/** Returns the metadata of a file whose content changes now: its time follows, when it has one. */
+function statAfter(entry: FileEntry | undefined): FileStat {
+  const mode = entry?.unixfs?.mode
+  return { mode, mtime: entry?.unixfs?.mtime === undefined ? undefined : now() }
+}
+
+/** Returns the present time as UnixFS stores it. */
+export function now(): { seconds: number; nanoseconds: number } {
+  const ms = Date.now()
+  return { seconds: Math.floor(ms / 1000), nanoseconds: (ms % 1000) * 1_000_000 }
+}
+
+async function* firstBytes(data: AsyncIterable<Uint8Array>, count: number): AsyncGenerator<Uint8Array> {
+  let left = count
+  if (left === 0) return
+  for await (const piece of data) {
+    yield piece.subarray(0, left)
+    left -= Math.min(left, piece.length)
+    if (left === 0) return
+  }
+}
