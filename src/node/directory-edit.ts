@@ -16,6 +16,12 @@ import { decodeUnixfs, encodeUnixfs } from './unixfs.ts'
 
 type EditBlocks = Pick<Blocks, 'get' | 'put'>
 
+/** The root of a folder, and the cumulative size of its DAG. */
+export interface SavedDirectory {
+  readonly cid: CID
+  readonly size: number
+}
+
 /**
  * A UnixFS folder under change. It is a plain folder or a HAMT, and turns from one into the other by the rules that
  * Kubo applies (boxo `ipld/unixfs/io/directory.go`), so that the same changes give the same CID. Only what was touched
@@ -30,20 +36,21 @@ export class DirectoryEdit {
   #growth = 0
   /** What counts as the number of entries of a HAMT: that of its root's slots when it was opened, and the changes since. */
   #hamtLinks = 0
-  #changed: boolean
+  /** The root as it is stored; undefined when it has changed since. */
+  #saved: SavedDirectory | undefined
 
   private constructor(
     blocks: EditBlocks,
     rules: DirectoryRules,
     shape: PlainEdit | HamtEdit,
-    changed: boolean,
+    saved: SavedDirectory | undefined,
     waiting: Waiting,
   ) {
     this.#blocks = blocks
     this.#rules = rules
     this.#waiting = waiting
     this.#shape = shape
-    this.#changed = changed
+    this.#saved = saved
     if (shape instanceof HamtEdit) this.#hamtLinks = shape.rootSlots
   }
 
@@ -56,7 +63,7 @@ export class DirectoryEdit {
     waiting: Waiting = {},
   ): DirectoryEdit {
     const data = encodeUnixfs({ type: 'directory', ...stat })
-    return new DirectoryEdit(blocks, rules, new PlainEdit(data, [], stat, format, rules.estimation), true, waiting)
+    return new DirectoryEdit(blocks, rules, new PlainEdit(data, [], stat, format, rules.estimation), undefined, waiting)
   }
 
   /** Returns the folder whose root block this is. Throws a Failure when it is not a folder. */
@@ -70,19 +77,20 @@ export class DirectoryEdit {
     const { data, links } = decodeDagPb(bytes)
     const unixfs = decodeUnixfs(data ?? new Uint8Array(0))
     const format = formatOf(cid)
+    const saved = { cid, size: links.reduce((sum, link) => sum + link.size, bytes.length) }
     if (unixfs.type === 'hamt-sharded-directory') {
       const shape = HamtEdit.open(blocks, cid, bytes, format, waiting)
-      return new DirectoryEdit(blocks, rules, shape, false, waiting)
+      return new DirectoryEdit(blocks, rules, shape, saved, waiting)
     }
     if (unixfs.type !== 'directory') throw new Failure('failed', `${cid} is not a directory`)
     const stat = { mode: unixfs.mode, mtime: unixfs.mtime }
     const shape = new PlainEdit(data ?? new Uint8Array(0), links, stat, format, rules.estimation)
-    return new DirectoryEdit(blocks, rules, shape, false, waiting)
+    return new DirectoryEdit(blocks, rules, shape, saved, waiting)
   }
 
   /** True when `save` would write something new. */
   get changed(): boolean {
-    return this.#changed
+    return this.#saved === undefined
   }
 
   /** How the CID of the folder's root is made. */
@@ -94,7 +102,7 @@ export class DirectoryEdit {
   setFormat(format: CidFormat): void {
     if (sameFormat(format, this.#shape.format)) return
     this.#shape.format = format
-    this.#changed = true
+    this.#saved = undefined
   }
 
   get stat(): DirectoryStat {
@@ -104,7 +112,7 @@ export class DirectoryEdit {
   /** Sets the metadata of the folder. */
   setStat(stat: DirectoryStat): void {
     this.#shape.stat = stat
-    this.#changed = true
+    this.#saved = undefined
   }
 
   /** Returns the entry of that name; undefined when there is none. */
@@ -127,7 +135,7 @@ export class DirectoryEdit {
     }
     const old = await this.#shape.set(link)
     if (this.#shape instanceof HamtEdit) this.#account(old, link)
-    this.#changed = true
+    this.#saved = undefined
   }
 
   /** Removes an entry. Returns false when there is none of that name. */
@@ -138,14 +146,15 @@ export class DirectoryEdit {
     const old = await this.#shape.remove(name)
     if (old === undefined) return false
     if (this.#shape instanceof HamtEdit) this.#account(old, undefined)
-    this.#changed = true
+    this.#saved = undefined
     return true
   }
 
   /** Writes what was touched; returns the root's CID and cumulative size. The blocks still have to be flushed. */
-  async save(): Promise<{ cid: CID; size: number }> {
-    this.#changed = false
-    return this.#shape instanceof HamtEdit ? await this.#shape.save() : await this.#shape.save(this.#blocks)
+  async save(): Promise<SavedDirectory> {
+    const shape = this.#shape
+    this.#saved ??= shape instanceof HamtEdit ? await shape.save() : await shape.save(this.#blocks)
+    return this.#saved
   }
 
   #mustBeHamt(plain: PlainEdit, link: PbLink): boolean {
@@ -189,7 +198,7 @@ export class DirectoryEdit {
     const data = encodeUnixfs({ type: 'directory', ...hamt.stat })
     this.#shape = new PlainEdit(data, links, hamt.stat, hamt.format, this.#rules.estimation)
     this.#shape.sorted = false
-    this.#changed = true
+    this.#saved = undefined
   }
 
   async #toHamt(plain: PlainEdit): Promise<void> {
@@ -200,7 +209,7 @@ export class DirectoryEdit {
     this.#shape = hamt
     this.#growth = 0
     this.#hamtLinks = plain.count
-    this.#changed = true
+    this.#saved = undefined
   }
 
   #account(old: PbLink | undefined, link: PbLink | undefined): void {

@@ -79,6 +79,12 @@ export class FileSource {
     return source
   }
 
+  /** Opens a file of which bytes are wanted. */
+  static async forReading(blocks: Pick<Blocks, 'get'>, root: CID, waiting: Waiting = {}): Promise<FileSource> {
+    const { fileSize } = await load(blocks, root, waiting)
+    return new FileSource(blocks, root, fileSize, 0, waiting)
+  }
+
   /** Yields the bytes from `from` up to `to`. */
   async *read(from: number, to: number): AsyncGenerator<Uint8Array> {
     if (this.#root !== undefined) yield* this.#read({ cid: this.#root, fileSize: this.size }, 0, { from, to })

@@ -4,14 +4,28 @@ import { pause } from '../../repo/pause.ts'
 import { MFS_ROOT_KEY } from '../../repo/roles.ts'
 import type { Node } from '../node.ts'
 import { treeSettings } from './settings.ts'
-import { MfsTree } from './tree.ts'
+import { MfsTree, type TreeBlocks } from './tree.ts'
 
 /** What MFS needs of a node. */
 export type MfsNode = Pick<Node, 'repo' | 'blocks' | 'globals'>
 
+/** The MFS tree as it is now, to be read. Saving it makes CIDs, but stores nothing in the repo. */
+export interface MfsView {
+  readonly tree: MfsTree
+  /** The blocks of the node, and those that the view made. */
+  readonly blocks: TreeBlocks
+}
+
 /** Opens the MFS tree as it is now, to read it. */
-export async function openMfs(node: MfsNode, options: { signal?: AbortSignal | undefined } = {}): Promise<MfsTree> {
-  return (await openAt(node, options.signal)).tree
+export async function openMfs(node: MfsNode, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<MfsView> {
+  const made = new Map<string, Uint8Array>()
+  const blocks: TreeBlocks = {
+    get: async (cid, options) => made.get(String(cid)) ?? (await node.blocks.get(cid, options)),
+    put: async (cid, bytes) => {
+      made.set(String(cid), bytes)
+    },
+  }
+  return { tree: (await openAt(node, blocks, signal)).tree, blocks }
 }
 
 /**
@@ -27,7 +41,7 @@ export async function changeMfs<T>(
   const deadline = performance.now() + node.globals.lockTimeoutMs
   for (let round = 0; ; round += 1) {
     signal?.throwIfAborted()
-    const { tree, stored } = await openAt(node, signal)
+    const { tree, stored } = await openAt(node, node.blocks, signal)
     const result = await change(tree)
     if (!tree.changed) return result
     const { cid } = await tree.save()
@@ -49,14 +63,14 @@ export async function storedRoot(node: Pick<Node, 'repo'>): Promise<CID | undefi
   return stored === undefined ? undefined : rootFromBytes(stored)
 }
 
-async function openAt(node: MfsNode, signal: AbortSignal | undefined) {
+async function openAt(node: MfsNode, blocks: TreeBlocks, signal: AbortSignal | undefined) {
   const settings = treeSettings(await node.repo.config.read())
   const stored = await node.repo.values.get(MFS_ROOT_KEY)
-  if (stored === undefined) return { stored, tree: await MfsTree.open(node.blocks, undefined, settings, { signal }) }
+  if (stored === undefined) return { stored, tree: await MfsTree.open(blocks, undefined, settings, { signal }) }
   const cid = rootFromBytes(stored)
   try {
     const bytes = await node.repo.blocks.get(cid, { signal })
-    return { stored, tree: await MfsTree.open(node.blocks, { cid, bytes }, settings, { signal }) }
+    return { stored, tree: await MfsTree.open(blocks, { cid, bytes }, settings, { signal }) }
   } catch (error) {
     if (!(error instanceof Failure)) throw error
     throw new Failure(error.kind, `error loading the MFS root ${cid}: ${error.message}`, {

@@ -149,12 +149,16 @@ async function changeStat(
     return
   }
   const clean = withoutTrailingSlash(path)
-  await tree.put(clean, await fileWithStat(blocks, entry, change({ mode: entry.unixfs?.mode, mtime: entry.unixfs?.mtime })))
+  await tree.put(
+    clean,
+    await fileWithStat(blocks, entry, change({ mode: entry.unixfs?.mode, mtime: entry.unixfs?.mtime })),
+  )
 }
 
 async function fileWithStat(blocks: Blocks, entry: FileEntry, stat: FileStat): Promise<{ cid: CID; size: number }> {
   // A raw block becomes a dag-pb leaf with a CIDv0, as Kubo makes it.
-  const { version, hashCode } = entry.unixfs === undefined ? { version: 0 as const, hashCode: 0x12 } : formatOf(entry.cid)
+  const { version, hashCode } =
+    entry.unixfs === undefined ? { version: 0 as const, hashCode: 0x12 } : formatOf(entry.cid)
   const format: FileFormat = { version, hashCode, rawLeaves: false, chunker: '', layout: 'balanced', maxLinks: 174 }
   return await withStat(blocks, { cid: entry.cid, size: entry.size, fileSize: 0 }, format, stat)
 }

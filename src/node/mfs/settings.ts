@@ -17,24 +17,24 @@ export function treeSettings(config: Config): TreeSettings {
 /** Returns when folders are sharded, by the `Import` section of the config. */
 export function directoryRules(config: Config): DirectoryRules {
   const settings = importSection(config)
-  const estimation = textOf(settings['UnixFSHAMTDirectorySizeEstimation']) ?? 'links'
+  const estimation = textOf(settings.UnixFSHAMTDirectorySizeEstimation) ?? 'links'
   if (!ESTIMATIONS.includes(estimation)) {
     throw new Failure('failed', `Import.UnixFSHAMTDirectorySizeEstimation must be links, block or disabled`)
   }
-  const threshold = settings['UnixFSHAMTDirectorySizeThreshold']
+  const threshold = settings.UnixFSHAMTDirectorySizeThreshold
   const text = textOf(threshold)
   return {
     thresholdBytes: (text === undefined ? numberOf(threshold) : parseByteSize(text)) ?? 262_144,
     estimation: estimation as SizeEstimation,
-    maxLinks: numberOf(settings['UnixFSDirectoryMaxLinks']) ?? 0,
-    fanout: numberOf(settings['UnixFSHAMTDirectoryMaxFanout']) ?? 256,
+    maxLinks: numberOf(settings.UnixFSDirectoryMaxLinks) ?? 0,
+    fanout: numberOf(settings.UnixFSHAMTDirectoryMaxFanout) ?? 256,
   }
 }
 
 /** Returns the format of new CIDs, by the `Import` section of the config. */
 export function importFormat(config: Config): CidFormat {
   const settings = importSection(config)
-  return cidFormat(numberOf(settings['CidVersion']), textOf(settings['HashFunction'])) ?? DEFAULT_FORMAT
+  return cidFormat(numberOf(settings.CidVersion), textOf(settings.HashFunction)) ?? DEFAULT_FORMAT
 }
 
 const DEFAULT_FORMAT: CidFormat = { version: 0, hashCode: SHA2_256 }
@@ -58,17 +58,17 @@ export interface FileSettings extends Pick<FileFormat, 'chunker' | 'layout' | 'm
 /** Returns how `add` would import a file, by the `Import` section of the config. */
 export function fileSettings(config: Config): FileSettings {
   const settings = importSection(config)
-  const rawLeaves = settings['UnixFSRawLeaves']
+  const rawLeaves = settings.UnixFSRawLeaves
   return {
-    chunker: textOf(settings['UnixFSChunker']) ?? 'size-262144',
-    layout: textOf(settings['UnixFSDAGLayout']) === 'trickle' ? 'trickle' : 'balanced',
-    maxLinks: numberOf(settings['UnixFSFileMaxLinks']) ?? 174,
+    chunker: textOf(settings.UnixFSChunker) ?? 'size-262144',
+    layout: textOf(settings.UnixFSDAGLayout) === 'trickle' ? 'trickle' : 'balanced',
+    maxLinks: numberOf(settings.UnixFSFileMaxLinks) ?? 174,
     rawLeaves: typeof rawLeaves === 'boolean' ? rawLeaves : undefined,
   }
 }
 
 function importSection(config: Config): Record<string, unknown> {
-  const section = config['Import']
+  const section = config.Import
   return typeof section === 'object' && section !== null && !Array.isArray(section)
     ? (section as Record<string, unknown>)
     : {}

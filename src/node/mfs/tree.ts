@@ -2,7 +2,7 @@ import type { CID } from 'multiformats/cid'
 import { Failure } from '../../contract/failure.ts'
 import type { Blocks, Waiting } from '../../repo/roles.ts'
 import { decodeDagPb, type PbLink } from '../dag-pb.ts'
-import { DirectoryEdit } from '../directory-edit.ts'
+import { DirectoryEdit, type SavedDirectory } from '../directory-edit.ts'
 import type { DirectoryRules } from '../directory-size.ts'
 import { decodeUnixfs, type UnixFs } from '../unixfs.ts'
 import { type CidFormat, DAG_PB, RAW } from './format.ts'
@@ -14,6 +14,8 @@ export interface Folder {
   readonly edit: DirectoryEdit
   /** The folders below it that are open, by name. */
   readonly children: Map<string, Folder>
+  /** True when it was written, but the folder above does not know yet. */
+  detached: boolean
 }
 
 /** A file of MFS: whatever is not a folder. */
@@ -29,6 +31,9 @@ export interface FileEntry {
   readonly links: readonly PbLink[]
 }
 
+/** Where the nodes of a tree come from, and new ones go. */
+export type TreeBlocks = Pick<Blocks, 'get' | 'put'>
+
 export type MfsEntry = Folder | FileEntry
 
 export interface TreeSettings {
@@ -43,20 +48,20 @@ export interface TreeSettings {
  */
 export class MfsTree {
   readonly settings: TreeSettings
-  readonly #blocks: Blocks
+  readonly #blocks: TreeBlocks
   readonly #waiting: Waiting
   readonly #root: Folder
 
-  private constructor(blocks: Blocks, root: DirectoryEdit, settings: TreeSettings, waiting: Waiting) {
+  private constructor(blocks: TreeBlocks, root: DirectoryEdit, settings: TreeSettings, waiting: Waiting) {
     this.#blocks = blocks
-    this.#root = { kind: 'directory', edit: root, children: new Map() }
+    this.#root = { kind: 'directory', edit: root, children: new Map(), detached: false }
     this.settings = settings
     this.#waiting = waiting
   }
 
   /** Opens the tree with that root; without one it is empty. */
   static async open(
-    blocks: Blocks,
+    blocks: TreeBlocks,
     root: { readonly cid: CID; readonly bytes: Uint8Array } | undefined,
     settings: TreeSettings,
     waiting: Waiting = {},
@@ -118,7 +123,7 @@ export class MfsTree {
     const unixfs = decodeUnixfs(data ?? new Uint8Array(0))
     if (unixfs.type === 'directory' || unixfs.type === 'hamt-sharded-directory') {
       const edit = DirectoryEdit.open(this.#blocks, cid, bytes, this.settings.rules, this.#waiting)
-      return { kind: 'directory', edit, children: new Map() }
+      return { kind: 'directory', edit, children: new Map(), detached: false }
     }
     if (unixfs.type === 'metadata') throw new Failure('failed', `${cid} is a metadata node: not yet implemented`)
     const size = links.reduce((sum, link) => sum + link.size, bytes.length)
@@ -191,27 +196,37 @@ export class MfsTree {
   }
 
   /** Writes what changed; returns the root. The blocks still have to be flushed. */
-  async save(): Promise<{ cid: CID; size: number }> {
+  async save(): Promise<SavedDirectory> {
     return await this.#save(this.#root)
   }
 
-  /** Writes what changed in a folder and below it; returns its root. The blocks still have to be flushed. */
-  async saveFolder(folder: Folder): Promise<{ cid: CID; size: number }> {
-    return await this.#save(folder)
+  /** Returns the CID of what lies at a path; what changed below it is written. Throws `not-found`. */
+  async cidAt(path: string): Promise<CID> {
+    const entry = await this.get(path)
+    return entry.kind === 'file' ? entry.cid : (await this.saveFolder(entry)).cid
   }
 
-  async #save(folder: Folder): Promise<{ cid: CID; size: number }> {
+  /** Writes what changed in a folder and below it; returns its root. The blocks still have to be flushed. */
+  async saveFolder(folder: Folder): Promise<SavedDirectory> {
+    const changed = isChanged(folder)
+    const saved = await this.#save(folder)
+    folder.detached = changed
+    return saved
+  }
+
+  async #save(folder: Folder): Promise<SavedDirectory> {
     for (const [name, child] of folder.children) {
       if (!isChanged(child)) continue
       const { cid, size } = await this.#save(child)
       await folder.edit.set({ name, cid, size })
     }
+    folder.detached = false
     return await folder.edit.save()
   }
 
   async #newFolder(parent: Folder, name: string, format: CidFormat): Promise<Folder> {
     const edit = DirectoryEdit.empty(this.#blocks, this.settings.rules, format, {}, this.#waiting)
-    const folder: Folder = { kind: 'directory', edit, children: new Map() }
+    const folder: Folder = { kind: 'directory', edit, children: new Map(), detached: false }
     const { cid, size } = await edit.save()
     await parent.edit.set({ name, cid, size })
     parent.children.set(name, folder)
@@ -226,7 +241,7 @@ export class MfsTree {
 }
 
 function isChanged(folder: Folder): boolean {
-  if (folder.edit.changed) return true
+  if (folder.edit.changed || folder.detached) return true
   for (const child of folder.children.values()) if (isChanged(child)) return true
   return false
 }

@@ -6,6 +6,7 @@ import { FileSource } from '../file-source.ts'
 import { type CidFormat, formatOf, RAW } from './format.ts'
 import { parentOf } from './path.ts'
 import type { FileSettings } from './settings.ts'
+import { now } from './time.ts'
 import { type FileEntry, type MfsTree, missing } from './tree.ts'
 
 export interface WriteOptions {
@@ -72,7 +73,7 @@ export class MfsWrite {
     const change = {
       offset,
       truncate,
-      data: this.#done === undefined ? this.#data : this.#again(this.#done.result, format),
+      data: this.#done === undefined ? this.#data : this.#again(this.#done.result),
     }
     const result = await changeFile(this.#blocks, entry?.cid, change, format, statAfter(entry), this.#waiting)
     this.#done = { base, result }
@@ -80,8 +81,8 @@ export class MfsWrite {
   }
 
   /** Yields the data once more, from the file that it went into. */
-  async *#again(result: ChangedFile, format: FileFormat): AsyncGenerator<Uint8Array> {
-    const source = await FileSource.open(this.#blocks, result.cid, format, this.#waiting)
+  async *#again(result: ChangedFile): AsyncGenerator<Uint8Array> {
+    const source = await FileSource.forReading(this.#blocks, result.cid, this.#waiting)
     const { offset } = this.#options
     yield* source.read(offset, offset + result.written)
   }
@@ -102,12 +103,6 @@ function rawLeavesOf(entry: FileEntry | undefined): true | undefined {
 function statAfter(entry: FileEntry | undefined): FileStat {
   const mode = entry?.unixfs?.mode
   return { mode, mtime: entry?.unixfs?.mtime === undefined ? undefined : now() }
-}
-
-/** Returns the present time as UnixFS stores it. */
-export function now(): { seconds: number; nanoseconds: number } {
-  const ms = Date.now()
-  return { seconds: Math.floor(ms / 1000), nanoseconds: (ms % 1000) * 1_000_000 }
 }
 
 async function* firstBytes(data: AsyncIterable<Uint8Array>, count: number): AsyncGenerator<Uint8Array> {

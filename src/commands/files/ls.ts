@@ -1,0 +1,45 @@
+import { defineCommand } from '../../contract/command.ts'
+import { flag, optionalArgument } from '../../contract/params.ts'
+import { flushOption } from './_shared.ts'
+
+export const filesLs = defineCommand({
+  path: 'files ls',
+  summary: 'List directories in MFS',
+  description: 'Lists the entries of a folder, sorted by name; with --long their CIDs and sizes too.',
+  examples: [
+    { line: 'tsipfs files ls /welcome/docs/', explains: 'List a folder.' },
+    { line: 'tsipfs files ls -l', explains: 'List the root with CIDs and sizes.' },
+  ],
+  needs: 'repo',
+  output: 'value',
+  params: {
+    path: optionalArgument('path', 'Path to list; / when left out', { complete: 'mfs' }),
+    long: flag('Show CIDs and sizes', { short: 'l' }),
+    unsorted: flag('Do not sort: list entries in the order of the folder', { name: 'U' }),
+    ...flushOption,
+  },
+  async *run(input, { node, globals, signal }) {
+    const [{ listMfs }, { formatCid }] = await Promise.all([
+      import('../../node/mfs/list.ts'),
+      import('../../node/cid.ts'),
+    ])
+    const entries = await listMfs(node, input.path ?? '/', input.long, { signal })
+    const listed = entries.map(({ name, type, size, cid }) => ({
+      Name: name,
+      Type: type === 'directory' ? 1 : 0,
+      Size: size,
+      Hash: cid === undefined ? '' : formatCid(cid, globals),
+    }))
+    yield { Entries: listed.length === 0 ? null : listed }
+  },
+  async render(outputs, { input, out }) {
+    for await (const { Entries } of outputs) {
+      const entries = [...(Entries ?? [])]
+      if (!input.unsorted) entries.sort((a, b) => (a.Name < b.Name ? -1 : a.Name > b.Name ? 1 : 0))
+      const lines = entries.map(({ Name, Type, Size, Hash }) =>
+        input.long ? `${Name}${Type === 1 ? '/' : ''}\t${Hash}\t${Size}\n` : `${Name}\n`,
+      )
+      await out.write(lines.join(''))
+    }
+  },
+})

@@ -1,0 +1,26 @@
+import { Failure } from '../../contract/failure.ts'
+import type { Waiting } from '../../repo/roles.ts'
+import { FileSource } from '../file-source.ts'
+import type { Node } from '../node.ts'
+import { openMfs } from './change.ts'
+import { cleanMfsPath } from './path.ts'
+import { missing } from './tree.ts'
+
+/** Yields bytes of a file of MFS. Throws `not-found` when there is none, `failed` when it is none. */
+export async function* readMfs(
+  node: Node,
+  text: string,
+  { offset, count }: { readonly offset: number; readonly count: number | undefined },
+  waiting: Waiting,
+): AsyncGenerator<Uint8Array> {
+  const path = cleanMfsPath(text)
+  const { tree } = await openMfs(node, waiting)
+  const entry = await tree.find(path)
+  if (entry === undefined) throw new Failure('not-found', `${path}: ${missing(path).message}`)
+  if (entry.kind !== 'file') throw new Failure('failed', `${path} was not a file`)
+  const source = await FileSource.forReading(node.blocks, entry.cid, waiting)
+  if (offset > source.size) {
+    throw new Failure('failed', `offset was past end of file (${offset} > ${source.size})`)
+  }
+  yield* source.read(offset, count === undefined ? source.size : Math.min(source.size, offset + count))
+}
