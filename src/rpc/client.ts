@@ -50,10 +50,10 @@ interface Remote {
 async function* execute(remote: Remote, command: Command, call: Call): AsyncGenerator<Output> {
   call.signal.throwIfAborted()
   const { query, upload } = prepare(remote, command, call)
-  const request = await open(remote, `${API_PATH}/${command.path.replaceAll(' ', '/')}?${query}`, upload)
+  const path = `${API_PATH}/${command.path.replaceAll(' ', '/')}?${query}`
+  const { request, sending } = await open(remote, path, upload)
   const abort = (): void => void request.destroy(toError(call.signal.reason))
   call.signal.addEventListener('abort', abort, { once: true })
-  const sending = new Sending(request, upload?.body)
   try {
     const response = await sending.responded
     if ((response.statusCode ?? 0) >= 300) throw await refusedFailure(remote, command, response)
@@ -102,22 +102,31 @@ async function* chunks(lines: readonly string[]): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < lines.length; at += 1_000) yield Buffer.from(lines.slice(at, at + 1_000).join(''))
 }
 
-async function open(remote: Remote, path: string, upload: Upload | undefined): Promise<ClientRequest> {
+async function open(
+  remote: Remote,
+  path: string,
+  upload: Upload | undefined,
+): Promise<{ request: ClientRequest; sending: Sending }> {
   const { endpoint } = remote
   const headers: Record<string, string> = { 'User-Agent': 'tsipfs' }
   if (remote.authorization !== undefined) headers.Authorization = remote.authorization
   if (upload === undefined) headers['Content-Length'] = '0'
   else headers['Content-Type'] = upload.contentType
+  // Asking to close the connection would let the server do so while we still send, and its answer be lost.
+  headers.Connection = 'keep-alive'
   const options: RequestOptions = { method: 'POST', path, headers, agent: false }
   if (endpoint.socketPath !== undefined) Object.assign(options, { socketPath: endpoint.socketPath, host: 'localhost' })
   else Object.assign(options, { host: endpoint.host, port: endpoint.port, family: endpoint.family })
-  const request = endpoint.isTls ? (await import('node:https')).request(options) : httpRequest(options)
+  const start = endpoint.isTls ? (await import('node:https')).request : httpRequest
+  const request = start(options)
+  // In the same turn: a socket that is not there fails in the next.
+  const sending = new Sending(request, upload?.body)
   request.setTimeout(CONNECT_TIMEOUT_MS)
   request.once('timeout', () => {
     // Only connecting is limited here: an answer may take as long as its work.
     if (request.socket?.connecting !== false) request.destroy(timedOut(remote))
   })
-  return request
+  return { request, sending }
 }
 
 /** The request while it is being sent: the body is written as the connection takes it, beside the answer. */
@@ -169,7 +178,8 @@ function drained(request: ClientRequest): Promise<void> {
   return new Promise(resolve => {
     const finish = (): void => {
       for (const event of ['drain', 'close', 'error']) request.off(event, finish)
-      resolve()
+      // An answer that is there already is read before more is written into a connection that may be closed.
+      setImmediate(resolve)
     }
     for (const event of ['drain', 'close', 'error']) request.once(event, finish)
   })

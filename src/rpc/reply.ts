@@ -61,6 +61,9 @@ export class Reply {
   end(failure?: Failure): void {
     const response = this.#response
     if (response.destroyed) return
+    // While the client still sends, the connection stays open for a moment (`linger`): closing it would reset it, and
+    // the answer could be lost.
+    if (!response.headersSent && !response.req.complete) response.shouldKeepAlive = true
     if (failure !== undefined && !response.headersSent) {
       this.#writeHead(false, statusOf(failure))
       response.end(toLine(failureToRecord(failure)))

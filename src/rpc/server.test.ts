@@ -130,7 +130,7 @@ const local = defineCommand({
 const all = [echo, topic, put, bytes, fail, local] as unknown as Command[]
 const commands = Object.fromEntries(all.map(command => [command.path, async () => command]))
 const executor: Executor = {
-  execute: (command, call) => command.run(call.input, { ...call, node: undefined as never }),
+  execute: (command, call) => command.run(call.input, { ...call, node: undefined as never, repoPath: '' }),
   async [Symbol.asyncDispose]() {},
 }
 const stopping = new AbortController()

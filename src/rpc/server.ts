@@ -266,6 +266,7 @@ function preflight(options: ServerOptions, door: Door, request: IncomingMessage,
 }
 
 function plain(response: ServerResponse, status: number, text: string): void {
+  if (!response.req.complete) response.shouldKeepAlive = true
   response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', 'X-Content-Type-Options': 'nosniff' })
   response.end(status === 204 ? undefined : text + '\n')
 }
