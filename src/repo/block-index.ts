@@ -73,6 +73,18 @@ export class BlockIndex {
     )
   }
 
+  /** Makes a row point to where its bytes were moved, when it still points to where they were. */
+  move(hash: Uint8Array, from: Place, to: Place): void {
+    this.#state.run(
+      'UPDATE blocks SET pack = ?, offset = ? WHERE hash = ? AND pack = ? AND offset = ?',
+      to.pack,
+      to.offset,
+      hash,
+      from.pack,
+      from.offset,
+    )
+  }
+
   delete(hash: Uint8Array): boolean {
     return this.#state.run('DELETE FROM blocks WHERE hash = ?', hash) > 0
   }

@@ -153,7 +153,7 @@ export class BlockWriter {
     batch.pack = undefined
   }
 
-  /** Writes batches one after another: they share the end of a pack. */
+  /** Looks up, compares and appends batches one after another. */
   #write(batch: Batch): Promise<void> {
     const written = this.#written.then(() => this.#writeNow(batch))
     this.#written = written.catch(() => undefined)

@@ -39,6 +39,15 @@ export interface PackBlocksOptions {
   readonly durable: boolean
 }
 
+/** The run of a process, as its collection sees it. */
+export interface RunOfBlocks {
+  readonly slot: number
+  readonly packs: PackWriter
+  readonly epoch: number
+  /** True when blocks were put, met or protected since it began, or since `renew`. */
+  readonly touched: boolean
+}
+
 /** Returns a string that is the same for the same multihash. */
 export function keyOf(hash: Uint8Array): string {
   return Buffer.from(hash.buffer, hash.byteOffset, hash.byteLength).toString('latin1')
@@ -59,6 +68,7 @@ export class PackBlocks implements DurableBlocks {
   readonly #options: PackBlocksOptions
   #run: Promise<Run> | undefined
   #epoch = 0
+  #touched = false
   #packs: PackWriter | undefined
   #writer: BlockWriter | undefined
 
@@ -101,6 +111,7 @@ export class PackBlocks implements DurableBlocks {
     options?.signal?.throwIfAborted()
     if (cid.multihash.code === IDENTITY) return
     const writer = this.#writer ?? (await this.#beginWriting(options))
+    this.#touched = true
     const hash = cid.multihash.bytes
     const key = keyOf(hash)
     const leaf = options?.leaf === true && cid.code === DAG_PB
@@ -125,6 +136,7 @@ export class PackBlocks implements DurableBlocks {
 
   async protect(cids: Iterable<CID>, options?: Waiting): Promise<CID[]> {
     await this.#beginWriting(options)
+    this.#touched = true
     const missing: CID[] = []
     const breath = new Breath()
     let some: CID[] = []
@@ -185,12 +197,15 @@ export class PackBlocks implements DurableBlocks {
     if (run === undefined) return
     await run.renew(this.#options.state)
     this.#epoch = run.epoch
+    this.#touched = false
   }
 
-  /** Returns the run of this process, and begins it when nothing was written yet. */
-  async run(options?: Waiting): Promise<Run> {
+  /** Begins the run of this process, if it has not begun, and returns what a collection needs to know of it. */
+  async beginRun(options?: Waiting): Promise<RunOfBlocks> {
     await this.#beginWriting(options)
-    return await this.#beginRun(options)
+    const { slot } = await this.#beginRun(options)
+    if (this.#packs === undefined) throw new Error('a run has begun without a writer')
+    return { slot, packs: this.#packs, epoch: this.#epoch, touched: this.#touched }
   }
 
   #pending(cid: CID): Pending | undefined {

@@ -37,6 +37,11 @@ export class Checker {
     this.#other = other
   }
 
+  /** Returns true when the platform has the hash function, and the digest is as long as digests are. */
+  knows(cid: CID): boolean {
+    return PLATFORM.has(cid.multihash.code) && cid.multihash.size >= 20 && cid.multihash.size <= 64
+  }
+
   /** Returns whether the bytes hash to the CID; a promise when that takes another thread or a module to load. */
   matches(cid: CID, bytes: Uint8Array): boolean | Promise<boolean> {
     const code = cid.multihash.code

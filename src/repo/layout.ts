@@ -14,6 +14,8 @@ export interface Layout {
   readonly keystore: string
   /** The state database: index, pins, values. Only SQLite opens it. */
   readonly state: string
+  /** What SQLite keeps beside it: the log of commits, and the index of the log. */
+  readonly stateCompanions: { readonly log: string; readonly index: string }
   readonly rootsLog: string
   readonly packs: string
   /** The blocks of the flatfs profile. */
@@ -39,6 +41,7 @@ export function layoutOf(root: string): Layout {
     config: join(root, 'config'),
     keystore: join(root, 'keystore'),
     state: join(root, 'state.sqlite'),
+    stateCompanions: { log: join(root, 'state.sqlite-wal'), index: join(root, 'state.sqlite-shm') },
     rootsLog: join(root, 'roots.log'),
     packs: join(root, 'packs'),
     flatfs: join(root, 'blocks'),

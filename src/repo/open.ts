@@ -1,8 +1,10 @@
 import { accessSync, constants, readFileSync, statfsSync } from 'node:fs'
-import { stat } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { copyFile, mkdtemp, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
 import { errorCode, Failure, systemFailure } from '../contract/failure.ts'
 import type { Globals } from '../contract/globals.ts'
+import type { BackupReport } from './backup.ts'
 import { BlockIndex } from './block-index.ts'
 import { type DurableBlocks, PackBlocks } from './blocks.ts'
 import { Checker, type CheckOther } from './check.ts'
@@ -12,7 +14,7 @@ import { openKeystore } from './keystore.ts'
 import { FORMAT_VERSION, type Layout, layoutOf } from './layout.ts'
 import { PackReader } from './pack-reader.ts'
 import { StoredPins } from './pins.ts'
-import type { ConfigStore, Keystore, Maintenance, Pins, Repo, RepoStat, Values } from './roles.ts'
+import type { ConfigStore, Keystore, Maintenance, Pins, Repo, RepoStat, Values, Waiting } from './roles.ts'
 import { RootsLog } from './roots-log.ts'
 import { State } from './state.ts'
 import { StoredValues } from './values.ts'
@@ -43,6 +45,8 @@ export interface StoredRepo extends Repo {
   renew(): Promise<void>
   /** Returns true when another process has committed since the last call. */
   changedElsewhere(): boolean
+  /** Copies the repo into an empty folder, while others go on working. */
+  backup(target: string, options?: Waiting): Promise<BackupReport>
 }
 
 /** Opens the repo at `path`. Takes no lock that another process waits for; the caller closes it. */
@@ -53,7 +57,7 @@ export async function openRepo(path: string, options: OpenOptions): Promise<Stor
     if (options.create !== true || options.readOnly === true) throw noRepoFailure(layout)
     await initOrMeet(layout, options)
   } else await checkVersion(layout, version)
-  return new DiskRepo(layout, options)
+  return new DiskRepo(layout, options, await placeState(layout, options))
 }
 
 /** Returns true when there is a repo of ours at `path`. */
@@ -136,6 +140,40 @@ function isWritable(layout: Layout): boolean {
   }
 }
 
+/** Where the state database is opened, and how. */
+interface StatePlace {
+  readonly file: string
+  readonly readOnly: boolean
+  readonly immutable: boolean
+  /** Removes what was made to open it. */
+  readonly remove?: () => Promise<void>
+}
+
+/**
+ * Returns where to open the state database. On media that cannot be written SQLite can neither replay the log of a
+ * killed run nor make the files it shares with others: a database with a log is copied, one without is read as it is.
+ */
+async function placeState(layout: Layout, options: OpenOptions): Promise<StatePlace> {
+  const file = layout.state
+  if (isWritable(layout)) return { file, readOnly: options.readOnly === true, immutable: false }
+  const logSize = await stat(layout.stateCompanions.log).then(
+    found => found.size,
+    () => 0,
+  )
+  if (logSize === 0) return { file, readOnly: true, immutable: true }
+  const folder = await mkdtemp(join(tmpdir(), 'tsipfs-state-'))
+  const remove = () => rm(folder, { recursive: true, force: true })
+  try {
+    const copy = layoutOf(folder)
+    await copyFile(file, copy.state)
+    await copyFile(layout.stateCompanions.log, copy.stateCompanions.log)
+    return { file: copy.state, readOnly: true, immutable: false, remove }
+  } catch (error) {
+    await remove()
+    throw systemFailure(error, file)
+  }
+}
+
 class DiskRepo implements StoredRepo {
   readonly layout: Layout
   readonly path: string
@@ -150,46 +188,52 @@ class DiskRepo implements StoredRepo {
   readonly #blocks: PackBlocks
   readonly #state: State
   readonly #log: RootsLog
+  readonly #lockTimeoutMs: number
+  readonly #removeState: (() => Promise<void>) | undefined
 
-  constructor(layout: Layout, options: OpenOptions) {
+  constructor(layout: Layout, options: OpenOptions, place: StatePlace) {
     this.layout = layout
     this.path = layout.root
-    this.readOnly = options.readOnly === true || !isWritable(layout)
+    this.readOnly = place.readOnly
+    this.#removeState = place.remove
     const { durability, lockTimeoutMs } = options.globals
+    this.#lockTimeoutMs = lockTimeoutMs
     const durable = durability !== 'none'
     if (!this.readOnly) refuseRemote(layout)
-    this.#state = State.open(layout.state, {
-      writeLock: this.readOnly ? undefined : layout.repoLock,
-      durability,
-      lockTimeoutMs,
+    const { readOnly, immutable } = place
+    this.#state = State.open(place.file, {
+      ...{ writeLock: layout.repoLock, readOnly, immutable, durability, lockTimeoutMs },
     })
     const state = this.#state
     const index = new BlockIndex(state)
     const checker = new Checker(options.checkOther)
-    this.#log = new RootsLog(layout, state, durable)
+    const parts = { layout, state, index, checker, reader: new PackReader(layout) }
+    const log = new RootsLog(layout, state, durable)
+    const filestore = new Filestore(state, index, checker)
+    const blocks = new PackBlocks({ ...parts, durable, filestore })
+    this.#log = log
+    this.#blocks = blocks
+    this.blocks = blocks
+    this.filestore = filestore
     this.config = openConfig(layout.root, options.globals, options.env)
     this.keystore = openKeystore(layout.root)
-    this.filestore = new Filestore(state, index, checker)
-    this.#blocks = new PackBlocks({
-      ...{ layout, state, index, checker, durable },
-      reader: new PackReader(layout),
-      filestore: this.filestore,
-    })
-    this.blocks = this.#blocks
-    this.pins = new StoredPins(state, this.#log, this.blocks)
-    this.values = new StoredValues(state, this.#log, this.blocks)
+    this.pins = new StoredPins(state, log, blocks)
+    this.values = new StoredValues(state, log, blocks)
     this.maintenance = {
-      beginCollection() {
-        throw new Error('not built yet')
+      async beginCollection(waiting) {
+        const { beginCollection } = await import('./collect.ts')
+        return await beginCollection({ ...parts, ...{ filestore, log, blocks, lockTimeoutMs } }, waiting)
       },
-      verify() {
-        throw new Error('not built yet')
+      async *verify(waiting) {
+        const { verifyBlocks } = await import('./verify.ts')
+        await blocks.flush()
+        yield* verifyBlocks({ ...parts, filestore }, waiting)
       },
     }
   }
 
   async epoch(): Promise<number> {
-    return (await this.#blocks.run()).epoch
+    return (await this.#blocks.beginRun()).epoch
   }
 
   async renew(): Promise<void> {
@@ -200,24 +244,24 @@ class DiskRepo implements StoredRepo {
     return this.#state.changedElsewhere()
   }
 
+  async backup(target: string, options: Waiting = {}): Promise<BackupReport> {
+    const { backupRepo } = await import('./backup.ts')
+    await this.blocks.flush()
+    return await backupRepo(this.layout, this.#state, resolve(target), {
+      ...options,
+      lockTimeoutMs: this.#lockTimeoutMs,
+    })
+  }
+
   async stat(): Promise<RepoStat> {
-    const counted = await this.#state.read(() =>
-      this.#state.row('SELECT count(*), coalesce(sum(length), 0), (SELECT count(*) FROM packs) FROM blocks'),
-    )
-    const { size } = await stat(this.layout.root)
-    return {
-      path: this.path,
-      blocks: Number(counted?.[0]),
-      blockBytes: Number(counted?.[1]),
-      diskBytes: size,
-      packs: Number(counted?.[2]),
-      version: FORMAT_VERSION,
-    }
+    const { measureRepo } = await import('./measure.ts')
+    return await measureRepo(this.layout, this.#state, this.blocks)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.blocks[Symbol.asyncDispose]()
     this.#log[Symbol.dispose]()
     this.#state[Symbol.dispose]()
+    await this.#removeState?.()
   }
 }

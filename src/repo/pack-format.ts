@@ -2,7 +2,10 @@
  * The bytes of a pack: an ordinary CARv1 without roots.
  * https://ipld.io/specs/transport/car/carv1/
  */
-import type { CID } from 'multiformats/cid'
+import { CID } from 'multiformats/cid'
+import * as Digest from 'multiformats/hashes/digest'
+
+const RAW = 0x55
 
 /** The varint 17, then the dag-cbor `{"roots": [], "version": 1}`. */
 export const PACK_HEADER: Uint8Array = Uint8Array.of(
@@ -52,4 +55,29 @@ export function writeSectionHead(target: Uint8Array, at: number, cid: CID, lengt
   const place = writeVarint(target, at, cid.bytes.length + length)
   target.set(cid.bytes, place)
   return place + cid.bytes.length
+}
+
+/** A section begins at most so many bytes before its data. */
+export const SECTION_HEAD_BYTES_MAX = 8 + 12 + 136
+
+/**
+ * Returns the CID that stands before the data of a section, of which the multihash is known; the raw CIDv1 when what
+ * stands there makes no sense.
+ */
+export function recoverCid(before: Uint8Array, hash: Uint8Array, length: number): CID {
+  const start = before.length - hash.length
+  for (let prefix = 0; prefix <= start && prefix <= 12; prefix++) {
+    const bytes = before.subarray(start - prefix)
+    const total = new Uint8Array(varintLength(bytes.length + length))
+    writeVarint(total, 0, bytes.length + length)
+    const head = before.subarray(start - prefix - total.length, start - prefix)
+    if (prefix === 1 || start - prefix < total.length || Buffer.compare(head, total) !== 0) continue
+    try {
+      const cid = CID.decode(bytes)
+      if (Buffer.compare(cid.multihash.bytes, hash) === 0) return cid
+    } catch {
+      // Not a CID: the bytes before it only looked like a length.
+    }
+  }
+  return CID.createV1(RAW, Digest.decode(hash))
 }

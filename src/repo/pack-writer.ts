@@ -66,6 +66,7 @@ export class PackWriter implements AsyncDisposable {
   #pack: OpenPack | undefined
   #swept = false
   #scratch: Buffer | undefined
+  #appended: Promise<unknown> = Promise.resolve()
   readonly #retired = new Set<OpenPack>()
   readonly #avoided = new Set<number>()
 
@@ -77,7 +78,14 @@ export class PackWriter implements AsyncDisposable {
   }
 
   /** Appends blocks, sets their places, and returns the pack that they are in. Flush and commit are still to come. */
-  async append(blocks: readonly Appended[]): Promise<OpenPack> {
+  append(blocks: readonly Appended[]): Promise<OpenPack> {
+    const appended = this.#appended.then(() => this.#append(blocks))
+    // One after another: they share the end of a pack.
+    this.#appended = appended.catch(() => undefined)
+    return appended
+  }
+
+  async #append(blocks: readonly Appended[]): Promise<OpenPack> {
     const pack = await this.#current()
     pack.users++
     try {
@@ -114,6 +122,13 @@ export class PackWriter implements AsyncDisposable {
   /** Returns true when nothing is appended to a pack after the one batch that is about to be committed. */
   endsWith(pack: OpenPack): boolean {
     return pack.end >= PACK_BYTES_FULL && pack.users === 1
+  }
+
+  /** Promises never to append to a pack; returns false when this run is at it, or has something uncommitted there. */
+  avoid(id: number): boolean {
+    if (this.#pack?.id === id || [...this.#retired].some(pack => pack.id === id)) return false
+    this.#avoided.add(id)
+    return true
   }
 
   /** Never appends to a pack again in this run. */

@@ -8,6 +8,8 @@ const RECURSIVE = 1
 const DIRECT = 2
 const LIST_ROWS = 1000
 const COLUMNS = 'hash, mode, cid, name, expires, labels'
+/** The number of the change that put the pin, for collections that began before it. */
+const GENERATION = "(SELECT value FROM meta WHERE key = 'generation')"
 
 /** Pins in the state database, journalled in `roots.log`. */
 export class StoredPins implements Pins {
@@ -33,10 +35,10 @@ export class StoredPins implements Pins {
 
   async replace(removed: readonly CID[], added: readonly Pin[]): Promise<void> {
     await this.#blocks.flushWith(() => {
+      this.#state.countRootChange()
       this.#log.append([...removed.map(cid => ({ unpin: cid.toString() })), ...added.map(toRecord)])
       for (const cid of removed) deletePin(this.#state, cid)
       for (const pin of added) putPin(this.#state, pin)
-      this.#state.countRootChange()
     })
     await this.#log.settled()
   }
@@ -82,7 +84,7 @@ export class StoredPins implements Pins {
 /** Writes the row of a pin. To be called inside `State.write`. */
 export function putPin(state: State, pin: Pin): void {
   state.run(
-    `INSERT OR REPLACE INTO pins(${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)`,
+    `INSERT OR REPLACE INTO pins(${COLUMNS}, generation) VALUES (?, ?, ?, ?, ?, ?, ${GENERATION})`,
     pin.cid.multihash.bytes,
     modeNumber(pin.mode),
     pin.cid.bytes,
@@ -95,6 +97,11 @@ export function putPin(state: State, pin: Pin): void {
 /** Removes the rows of a pin, of either mode. To be called inside `State.write`. */
 export function deletePin(state: State, cid: CID): void {
   state.run('DELETE FROM pins WHERE hash = ?', cid.multihash.bytes)
+}
+
+/** Returns the pins that were put after a generation. To be called inside `State.read` or `State.write`. */
+export function pinsSince(state: State, generation: number): Pin[] {
+  return state.rows(`SELECT ${COLUMNS} FROM pins WHERE generation > ?`, generation).map(toPin)
 }
 
 /** Returns the records that make all pins anew. To be called inside `State.write`. */

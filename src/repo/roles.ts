@@ -152,9 +152,7 @@ export interface RepoStat {
 /** What garbage collection, verification and repair ask of the store; only `node/gc.ts` and `commands/repo/*` use it. */
 export interface Maintenance {
   /**
-   * Begins a collection. `sweep` removes every block for which `keep` returns false and that no live run has put,
-   * protected or read into a DAG under construction since; it calls `removed` for each, then compacts packs that are
-   * mostly dead. `changed` returns true when pins or roots changed since the collection began: then mark again.
+   * Begins a collection, the only one at its time. Mark after it has begun, then sweep, then dispose of it.
    */
   beginCollection(options: Waiting): Promise<Collection>
   /** Reads every block and yields those that are damaged or whose pack is gone. */
@@ -162,16 +160,23 @@ export interface Maintenance {
 }
 
 export interface Collection extends AsyncDisposable {
+  /**
+   * Removes every block for which `keep` returns false and that no live run has put, met or protected, and yields it;
+   * then compacts packs that are mostly dead.
+   */
   sweep(options: {
     keep: (multihash: Uint8Array) => boolean
-    /** Called inside the lock, before deletion, when roots changed since marking began. Must extend what `keep` knows. */
-    remark: () => Promise<void>
-    removed: (multihash: Uint8Array, size: number) => void
+    /**
+     * Called before a deletion when pins or roots changed since marking began, with the pins that were put since. Must
+     * extend what `keep` knows by what they and the roots reach.
+     */
+    remark: (added: readonly Pin[]) => Promise<void>
+    /** Removes nothing, and yields what would be removed. */
     dryRun?: boolean
     /** Stop when so many bytes were freed. */
     bytesMax?: number | undefined
     signal?: AbortSignal | undefined
-  }): Promise<void>
+  }): AsyncIterable<{ readonly multihash: Uint8Array; readonly size: number }>
 }
 
 export type VerifyEvent =

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
+import { pathToFileURL } from 'node:url'
 import { Failure } from '../contract/failure.ts'
 import { KernelLock, lockedFailure } from './locks.ts'
 import { pause } from './pause.ts'
@@ -21,8 +22,8 @@ CREATE TABLE file_blocks(hash BLOB PRIMARY KEY, path TEXT NOT NULL, offset INTEG
   cid BLOB NOT NULL) WITHOUT ROWID;
 CREATE INDEX file_blocks_path ON file_blocks(path, offset);
 CREATE TABLE pins(hash BLOB NOT NULL, mode INTEGER NOT NULL, cid BLOB NOT NULL, name TEXT NOT NULL DEFAULT '',
-  expires INTEGER, labels TEXT, PRIMARY KEY(hash, mode)) WITHOUT ROWID;
-CREATE INDEX pins_name ON pins(name) WHERE name <> '';
+  expires INTEGER, labels TEXT, generation INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(hash, mode)) WITHOUT ROWID;
+CREATE INDEX pins_generation ON pins(generation);
 CREATE TABLE pairs(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 INSERT INTO meta VALUES ('format', 1), ('epoch', 1), ('generation', 0);
 `
@@ -31,8 +32,12 @@ INSERT INTO meta VALUES ('format', 1), ('epoch', 1), ('generation', 0);
 export type Engine = 'packs' | 'flatfs'
 
 export interface StateOptions {
-  /** Held shared from the first change on; undefined: changes are refused (read-only media). */
+  /** The lock that is held shared from the first change on; undefined when the caller holds it alone. */
   readonly writeLock: string | undefined
+  /** Changes are refused. */
+  readonly readOnly?: boolean | undefined
+  /** The file lies on media that cannot be written and has no log beside it: SQLite is to leave nothing there. */
+  readonly immutable?: boolean | undefined
   readonly durability: 'full' | 'none'
   readonly lockTimeoutMs: number
 }
@@ -71,14 +76,16 @@ export class State implements Disposable {
     this.#options = options
   }
 
-  /** Opens a database that exists. `uri` is given to SQLite instead of the path, for media that cannot be written. */
-  static open(file: string, options: StateOptions, uri?: string): State {
+  /** Opens a database that exists. */
+  static open(file: string, options: StateOptions): State {
     if (!existsSync(file)) {
       throw new Failure('failed', `${file} is missing`, { hint: 'rebuild it from the packs with: tsipfs repo repair' })
     }
     let database: DatabaseSync | undefined
     try {
-      database = new DatabaseSync(uri ?? file, { timeout: BUSY_TIMEOUT_MS, readOnly: uri !== undefined })
+      database = options.immutable
+        ? new DatabaseSync(`${pathToFileURL(file).href}?immutable=1`, { readOnly: true })
+        : new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS })
       database.exec(
         `PRAGMA cache_size = -${CACHE_KIB}; PRAGMA journal_size_limit = ${JOURNAL_BYTES_MAX};` +
           ` PRAGMA synchronous = ${options.durability === 'none' ? 'OFF' : 'FULL'}`,
@@ -166,10 +173,9 @@ export class State implements Disposable {
   }
   #dataVersion: number | undefined
 
-  /** Copies the database, as it is at one moment, to a file that does not exist yet. */
-  async backup(target: string): Promise<void> {
-    const { backup } = await import('node:sqlite')
-    await backup(this.#database, target)
+  /** Writes the database, as it is at one moment, to a file that does not exist yet. */
+  async copyTo(target: string): Promise<void> {
+    await this.read(() => this.prepare('VACUUM INTO ?').run(target))
   }
 
   /** Runs SQLite's own check; returns what it complains of. */
@@ -184,13 +190,13 @@ export class State implements Disposable {
   }
 
   async #mayWrite(options: Waiting): Promise<void> {
-    if (this.#writeLock !== undefined) return
-    const file = this.#options.writeLock
-    if (file === undefined) {
+    const { writeLock: file, readOnly } = this.#options
+    if (readOnly === true) {
       throw new Failure('failed', `${this.file}: read-only file system`, {
         hint: 'copy the repo to a disk that can be written',
       })
     }
+    if (file === undefined || this.#writeLock !== undefined) return
     const lock = await KernelLock.wait(file, 'shared', {
       ...options,
       timeoutMs: this.#options.lockTimeoutMs,

@@ -1,0 +1,120 @@
+import { CID } from 'multiformats/cid'
+import * as Digest from 'multiformats/hashes/digest'
+import { Failure } from '../contract/failure.ts'
+import { Breath } from '../repo/pause.ts'
+import { type Blocks, MFS_ROOT_KEY, type Pin, type Repo, type Waiting } from '../repo/roles.ts'
+import { isLinkless, linksOf } from './codecs.ts'
+import { HashSet } from './hash-set.ts'
+
+const RAW = 0x55
+/** Blocks that are read together. */
+const BATCH_MAX = 256
+
+export interface CollectOptions extends Waiting {
+  /** Removes nothing, and yields what would be removed. */
+  readonly dryRun?: boolean | undefined
+  /** Stops when blocks of so many bytes were removed. */
+  readonly bytesMax?: number | undefined
+}
+
+/** A block that was removed. Its CID is the raw CIDv1 of its multihash. */
+export interface Removed {
+  readonly cid: CID
+  readonly size: number
+}
+
+/**
+ * Removes what no pin, MFS or live command needs, and yields each block that was removed. Removes nothing when a
+ * pinned DAG has a hole: what is below the hole cannot be told from rubbish.
+ */
+export async function* collectGarbage(repo: Repo, options: CollectOptions = {}): AsyncIterable<Removed> {
+  const { signal } = options
+  await using collection = await repo.maintenance.beginCollection({ signal })
+  const marks = new Marks(repo.blocks, signal)
+  for await (const pin of repo.pins.list()) await marks.addPin(pin)
+  await marks.addMfs(repo)
+  const removed = collection.sweep({
+    keep: multihash => marks.has(multihash),
+    async remark(added) {
+      for (const pin of added) await marks.addPin(pin)
+      await marks.addMfs(repo)
+    },
+    ...{ dryRun: options.dryRun ?? false, bytesMax: options.bytesMax, signal },
+  })
+  for await (const { multihash, size } of removed) yield { cid: CID.createV1(RAW, Digest.decode(multihash)), size }
+}
+
+/** What garbage collection keeps. */
+class Marks {
+  readonly #blocks: Blocks
+  readonly #signal: AbortSignal | undefined
+  /** Everything that is kept, by parts of its hash: a mistake keeps a block too many. */
+  readonly #kept = new HashSet()
+  /** What was walked, told apart exactly: a mistake here would lose what is below. Leaves are not among it. */
+  readonly #walked = new Set<string>()
+  readonly #breath = new Breath()
+
+  constructor(blocks: Blocks, signal: AbortSignal | undefined) {
+    this.#blocks = blocks
+    this.#signal = signal
+  }
+
+  has(multihash: Uint8Array): boolean {
+    return this.#kept.has(multihash)
+  }
+
+  async addPin({ cid, mode }: Pin): Promise<void> {
+    if (mode === 'direct') this.#kept.add(cid.multihash.bytes)
+    else await this.#walk(cid, 'whole')
+  }
+
+  /** Marks what MFS reaches and is here: MFS may link to what was never fetched. */
+  async addMfs(repo: Repo): Promise<void> {
+    const root = await repo.values.get(MFS_ROOT_KEY)
+    if (root !== undefined) await this.#walk(CID.decode(root), 'partial')
+  }
+
+  async #walk(root: CID, extent: 'whole' | 'partial'): Promise<void> {
+    const pending: CID[] = []
+    this.#push(pending, root)
+    while (pending.length > 0) {
+      const batch = pending.splice(Math.max(0, pending.length - BATCH_MAX))
+      const parents = await this.#parentsAmong(batch, root, extent)
+      for await (const { cid, bytes } of this.#blocks.getMany(parents, { signal: this.#signal })) {
+        const links = linksOf(cid, bytes)
+        for (const link of links instanceof Promise ? await links : links) this.#push(pending, link.cid)
+        if (this.#breath.due) await this.#breath.take(this.#signal)
+      }
+    }
+  }
+
+  /** Marks a block, and puts it on the list of those to walk unless it is known to have no links, or was walked. */
+  #push(pending: CID[], cid: CID): void {
+    this.#kept.add(cid.multihash.bytes)
+    if (isLinkless(cid.code)) return
+    const { bytes } = cid.multihash
+    const key = `${cid.code}:${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')}`
+    if (this.#walked.has(key)) return
+    this.#walked.add(key)
+    pending.push(cid)
+  }
+
+  /** Returns those that may have links. */
+  async #parentsAmong(cids: readonly CID[], root: CID, extent: 'whole' | 'partial'): Promise<CID[]> {
+    const parents: CID[] = []
+    for (const cid of cids) {
+      const known = await this.#blocks.stat(cid, { signal: this.#signal })
+      if (known === undefined && extent === 'whole') throw holeFailure(root, cid)
+      if (known !== undefined && !known.leaf) parents.push(cid)
+      if (this.#breath.due) await this.#breath.take(this.#signal)
+    }
+    return parents
+  }
+}
+
+function holeFailure(root: CID, missing: CID): Failure {
+  return new Failure('not-found', `block ${missing}, below the pin ${root}, is not in the repo: nothing was removed`, {
+    hint: `fetch it with: tsipfs pin add ${root}; or give the pin up with: tsipfs pin rm ${root}`,
+    data: { cid: missing.toString(), pin: root.toString() },
+  })
+}
