@@ -1,6 +1,6 @@
 import { constants } from 'node:fs'
 import { copyFile, link, mkdir, open, readdir } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { errorCode, Failure, systemFailure } from '../contract/failure.ts'
 import { syncFolder } from './durable.ts'
 import { type Layout, layoutOf, packFile } from './layout.ts'
@@ -9,6 +9,8 @@ import type { Waiting } from './roles.ts'
 import { State } from './state.ts'
 
 export interface BackupReport {
+  /** Absolute path of the copy. */
+  readonly path: string
   readonly packs: number
   /** Packs that could not be linked, because the target lies on another file system. */
   readonly copied: number
@@ -20,11 +22,12 @@ export interface BackupReport {
  * names, by hard link where that is possible. Others go on working, but for collections.
  */
 export async function backupRepo(
-  layout: Layout,
-  state: State,
-  target: string,
+  path: string,
+  folder: string,
   options: Waiting & { lockTimeoutMs: number },
 ): Promise<BackupReport> {
+  const layout = layoutOf(path)
+  const target = resolve(folder)
   using _lock = await KernelLock.wait(layout.collectionLock, 'exclusive', {
     ...{ timeoutMs: options.lockTimeoutMs, signal: options.signal },
     busy: 'a garbage collection or another backup is at work on the repo',
@@ -33,7 +36,10 @@ export async function backupRepo(
   await makeEmpty(target)
   for (const folder of [copy.packs, copy.locks, copy.keystore]) await mkdir(folder, { mode: 0o700 })
   // The database before the packs: they only grow while nothing collects, so all that it names is in them.
-  await state.copyTo(copy.state)
+  {
+    using state = State.open(layout.state, { ...options, writeLock: layout.repoLock, durability: 'full' })
+    await state.copyTo(copy.state)
+  }
   const packs = await sealPacks(copy)
   let copied = 0
   let bytes = 0
@@ -54,7 +60,7 @@ export async function backupRepo(
   // With its version it becomes a repo.
   await copyDurably(layout.version, copy.version)
   await syncFolder(copy.root)
-  return { packs: packs.length, copied, bytes }
+  return { path: target, packs: packs.length, copied, bytes }
 }
 
 async function makeEmpty(target: string): Promise<void> {

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { errorCode, Failure, systemFailure } from '../contract/failure.ts'
 import type { Globals } from '../contract/globals.ts'
-import type { BackupReport } from './backup.ts'
 import { BlockIndex } from './block-index.ts'
 import { type DurableBlocks, PackBlocks } from './blocks.ts'
 import { Checker, type CheckOther } from './check.ts'
@@ -14,7 +13,7 @@ import { openKeystore } from './keystore.ts'
 import { FORMAT_VERSION, type Layout, layoutOf } from './layout.ts'
 import { PackReader } from './pack-reader.ts'
 import { StoredPins } from './pins.ts'
-import type { ConfigStore, Keystore, Maintenance, Pins, Repo, RepoStat, Values, Waiting } from './roles.ts'
+import type { ConfigStore, Keystore, Maintenance, Pins, Repo, RepoStat, Values } from './roles.ts'
 import { RootsLog } from './roots-log.ts'
 import { State } from './state.ts'
 import { StoredValues } from './values.ts'
@@ -45,8 +44,6 @@ export interface StoredRepo extends Repo {
   renew(): Promise<void>
   /** Returns true when another process has committed since the last call. */
   changedElsewhere(): boolean
-  /** Copies the repo into an empty folder, while others go on working. */
-  backup(target: string, options?: Waiting): Promise<BackupReport>
 }
 
 /** Opens the repo at `path`. Takes no lock that another process waits for; the caller closes it. */
@@ -58,6 +55,15 @@ export async function openRepo(path: string, options: OpenOptions): Promise<Stor
     await initOrMeet(layout, options)
   } else await checkVersion(layout, version)
   return new DiskRepo(layout, options, await placeState(layout, options))
+}
+
+/** Returns where everything lies in the repo at `path`. Throws when there is none, or one that is not for us. */
+export async function requireRepo(path: string): Promise<Layout> {
+  const layout = layoutOf(resolve(path))
+  const version = readVersion(layout)
+  if (version === undefined) throw noRepoFailure(layout)
+  await checkVersion(layout, version)
+  return layout
 }
 
 /** Returns true when there is a repo of ours at `path`. */
@@ -188,7 +194,6 @@ class DiskRepo implements StoredRepo {
   readonly #blocks: PackBlocks
   readonly #state: State
   readonly #log: RootsLog
-  readonly #lockTimeoutMs: number
   readonly #removeState: (() => Promise<void>) | undefined
 
   constructor(layout: Layout, options: OpenOptions, place: StatePlace) {
@@ -197,7 +202,6 @@ class DiskRepo implements StoredRepo {
     this.readOnly = place.readOnly
     this.#removeState = place.remove
     const { durability, lockTimeoutMs } = options.globals
-    this.#lockTimeoutMs = lockTimeoutMs
     const durable = durability !== 'none'
     if (!this.readOnly) refuseRemote(layout)
     const { readOnly, immutable } = place
@@ -242,15 +246,6 @@ class DiskRepo implements StoredRepo {
 
   changedElsewhere(): boolean {
     return this.#state.changedElsewhere()
-  }
-
-  async backup(target: string, options: Waiting = {}): Promise<BackupReport> {
-    const { backupRepo } = await import('./backup.ts')
-    await this.blocks.flush()
-    return await backupRepo(this.layout, this.#state, resolve(target), {
-      ...options,
-      lockTimeoutMs: this.#lockTimeoutMs,
-    })
   }
 
   async stat(): Promise<RepoStat> {

@@ -1,0 +1,13 @@
+import { defineCommand } from '../../contract/command.ts'
+import { localRefs, renderRefs } from '../refs/local.ts'
+
+export const repoLs = defineCommand({
+  path: 'repo ls',
+  summary: 'List all blocks of the repo',
+  description: 'Does the same as "tsipfs refs local".',
+  examples: [{ line: 'tsipfs repo ls', explains: 'List the blocks.' }],
+  needs: 'repo',
+  params: {},
+  run: (_input, context) => localRefs(context),
+  render: renderRefs,
+})
