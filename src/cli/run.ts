@@ -59,10 +59,17 @@ async function runCommand(command: Command, parsed: Parsed, io: Io): Promise<num
   const input = Object.hasOwn(command.params, 'progress') ? withProgress(completed, parsed, progress) : completed
   command.check?.(input)
   const source = await openSource(command, input, parsed.paths, caller)
-  const call: Call = { input, source, globals, signal }
+  let length: number | undefined
+  const answer = {
+    begin: () => undefined,
+    length: (bytes: number) => {
+      length = bytes
+    },
+  }
+  const call: Call = { input, source, globals, signal, answer }
   try {
     await using executor: Executor = await chooseExecutor(command, parsed.globals, globals, io)
-    const view = await createView(command, call, parsed, io, progress)
+    const view = { ...(await createView(command, call, parsed, io, progress)), length: () => length }
     const outputs = executor.execute(command, call)
     await show(command, outputs, view, parsed.globals)
     await view.progress.clear()
@@ -117,6 +124,7 @@ async function createView(command: Command, call: Call, parsed: Parsed, io: Io, 
     signal: call.signal,
     input: call.input,
     out: parsed.globals.null === true ? nullTerminated(io.out) : io.out,
+    lineEnd: parsed.globals.null === true ? '\0' : undefined,
     err: io.err,
     progress: createProgress(kind, io.err, io.terminal.columns, () => performance.now()),
     showsProgress: kind !== 'none',

@@ -42,6 +42,8 @@ export interface Context {
   readonly source: AsyncIterable<SourceEntry>
   readonly signal: AbortSignal
   readonly globals: Globals
+  /** Where the repo is, or would be: an absolute path. */
+  readonly repoPath: string
   readonly answer?: Answer | undefined
 }
 
@@ -68,6 +70,10 @@ export interface View<P extends Params = Params> extends Caller {
   /** Standard error: everything else. */
   readonly err: Sink
   readonly progress: Progress
+  /** What ends each line of text: a newline when not given, NUL with --null. Single lines that end in a newline are turned. */
+  readonly lineEnd?: string | undefined
+  /** Returns how many bytes the result has, once `run` has told (`Answer.length`) and when that is known here. */
+  length?(): number | undefined
   /** True when progress is to be shown (a terminal, or asked for). */
   readonly showsProgress: boolean
   /** The colours for standard output; identity functions when colour is off. */

@@ -5,7 +5,7 @@ import { CidError, decodeCid } from './cid.ts'
 import type { DagValue } from './codecs.ts'
 import { decodeDagPb } from './dag-pb.ts'
 import { findEntry } from './directory.ts'
-import type { NamingNode } from './naming.ts'
+import type { NamingNode, ResolveNameOptions } from './naming.ts'
 
 const DAG_PB = 0x70
 const NAMESPACES = ['ipfs', 'ipns', 'ipld'] as const
@@ -84,7 +84,11 @@ function segmentsOf(path: string): string[] {
  * other dag-pb nodes; all else is walked by the fields of the data model. The block at the end is not read, as in
  * Kubo. Throws `usage` for a malformed path, `not-found` when it leads nowhere.
  */
-export async function resolvePath(node: PathNode, text: string, options: Waiting = {}): Promise<ResolvedPath> {
+export async function resolvePath(
+  node: PathNode,
+  text: string,
+  options: ResolveNameOptions = {},
+): Promise<ResolvedPath> {
   let path = parsePath(text)
   if (path.namespace === 'ipns') {
     const { resolveName } = await import('./naming.ts')
@@ -93,7 +97,7 @@ export async function resolvePath(node: PathNode, text: string, options: Waiting
     path = { ...target, segments: [...target.segments, ...path.segments] }
   }
   const { namespace, root, segments } = path
-  return { namespace, ...(await walk(node.blocks, namespace, root, segments, options)) }
+  return { namespace, ...(await walk(node.blocks, namespace, root, segments, { signal: options.signal })) }
 }
 
 async function walk(

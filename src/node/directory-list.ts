@@ -1,0 +1,89 @@
+import type { CID } from 'multiformats/cid'
+import { nameFromBytes } from '../contract/surrogate-escape.ts'
+import type { Blocks, Waiting } from '../repo/roles.ts'
+import { type Link, linksOf } from './codecs.ts'
+import { decodeDagPb } from './dag-pb.ts'
+import { listDirectory } from './directory.ts'
+import { decodeUnixfs, type UnixFs } from './unixfs.ts'
+
+const DAG_PB = 0x70
+const RAW = 0x55
+const BATCH_MAX = 128
+
+type ListBlocks = Pick<Blocks, 'get' | 'getMany'>
+
+/** An entry of a folder, or a link of an object that is none, as `ls` shows it. */
+export interface ListedEntry {
+  readonly name: string
+  readonly cid: CID
+  /** Bytes of a file or of a link's target; 0 for what is neither, and for what was not looked into. */
+  readonly size: number
+  readonly kind: 'file' | 'directory' | 'symlink' | 'unknown'
+  readonly target: string
+  /** Permission bits with setuid, setgid and sticky; 0 when there are none. */
+  readonly mode: number
+  readonly mtime: UnixFs['mtime']
+}
+
+/**
+ * Yields what Kubo's `ls` lists of a node: the entries of a folder, sharded or not, and the links of anything else.
+ * With `looksInto` the entries themselves are read, ahead of their turn, for their type and size.
+ */
+export async function* listEntries(
+  blocks: ListBlocks,
+  cid: CID,
+  options: Waiting & { readonly looksInto: boolean },
+): AsyncIterable<ListedEntry> {
+  let batch: Link[] = []
+  for await (const link of listLinks(blocks, cid, options)) {
+    if (batch.push(link) < BATCH_MAX) continue
+    yield* describe(blocks, batch, options)
+    batch = []
+  }
+  yield* describe(blocks, batch, options)
+}
+
+async function* listLinks(blocks: ListBlocks, cid: CID, options: Waiting): AsyncIterable<Link> {
+  const bytes = await blocks.get(cid, options)
+  if (cid.code !== DAG_PB) {
+    yield* await linksOf(cid, bytes)
+    return
+  }
+  const node = decodeDagPb(bytes)
+  yield* listDirectory(blocks, node, decodeUnixfs(node.data ?? new Uint8Array(0)), options)
+}
+
+async function* describe(
+  blocks: ListBlocks,
+  links: readonly Link[],
+  options: Waiting & { readonly looksInto: boolean },
+): AsyncIterable<ListedEntry> {
+  const unread = options.looksInto ? links.filter(link => link.cid.code === DAG_PB).map(link => link.cid) : []
+  const read = blocks.getMany(unread, { signal: options.signal })[Symbol.asyncIterator]()
+  try {
+    for (const { name, cid, size = 0 } of links) {
+      const plain = { name, cid, size: 0, kind: 'unknown', target: '', mode: 0, mtime: undefined } as const
+      if (cid.code === RAW) {
+        yield { ...plain, size, kind: 'file' }
+      } else if (cid.code === DAG_PB && options.looksInto) {
+        const next = await read.next()
+        if (next.done === true) throw new Error('getMany yielded fewer blocks than were asked for')
+        yield { ...plain, ...described(decodeUnixfs(decodeDagPb(next.value.bytes).data ?? new Uint8Array(0))) }
+      } else yield plain
+    }
+  } finally {
+    await read.return?.()
+  }
+}
+
+function described(unixfs: UnixFs): Pick<ListedEntry, 'size' | 'kind' | 'target' | 'mode' | 'mtime'> {
+  const { type, data = new Uint8Array(0), mtime } = unixfs
+  const mode = (unixfs.mode ?? 0) & 0o7777
+  if (type === 'symlink') {
+    return { size: data.length, kind: 'symlink', target: nameFromBytes(data), mode, mtime }
+  }
+  if (type === 'file' || type === 'raw') {
+    return { size: Number(unixfs.fileSize ?? 0), kind: 'file', target: '', mode, mtime }
+  }
+  return { size: 0, kind: 'directory', target: '', mode, mtime }
+}
