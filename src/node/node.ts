@@ -1,5 +1,6 @@
 import type { Globals } from '../contract/globals.ts'
 import type { Blocks, Repo } from '../repo/roles.ts'
+import type { Daemon } from './daemon.ts'
 import type { Network } from './network/network.ts'
 
 /** A node on one repo. Opening it starts no network. */
@@ -11,6 +12,8 @@ export interface Node extends AsyncDisposable {
    */
   readonly blocks: Blocks
   readonly globals: Globals
+  /** The daemon that this node belongs to; undefined in a command that runs by itself. */
+  readonly daemon?: Daemon | undefined
   /** The first call loads and starts libp2p; later calls share it. Throws `failed` with --offline. */
   network(options?: { signal?: AbortSignal | undefined }): Promise<Network>
 }

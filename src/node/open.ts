@@ -1,5 +1,6 @@
 import type { Globals } from '../contract/globals.ts'
 import type { Blocks, Repo } from '../repo/roles.ts'
+import type { Daemon } from './daemon.ts'
 import type { Network } from './network/network.ts'
 import type { Node } from './node.ts'
 
@@ -9,6 +10,7 @@ export interface NodeOptions {
   /** `ephemeral`: a fresh identity that ends with this process. `repo`: the repo's own, for the daemon alone. */
   readonly identity?: 'ephemeral' | 'repo'
   readonly signal?: AbortSignal | undefined
+  readonly daemon?: Daemon | undefined
 }
 
 /** Returns a node on a repo that is open already. Closing it stops its network, and closes the repo. */
@@ -20,6 +22,7 @@ class LocalNode implements Node {
   readonly repo: Repo
   readonly globals: Globals
   readonly blocks: Blocks
+  readonly daemon: Daemon | undefined
   readonly #options: NodeOptions
   #network: Promise<Network> | undefined
   readonly #closing: (() => Promise<void>)[] = []
@@ -27,6 +30,7 @@ class LocalNode implements Node {
   constructor(repo: Repo, options: NodeOptions) {
     this.repo = repo
     this.globals = options.globals
+    this.daemon = options.daemon
     this.#options = options
     this.blocks = options.globals.offline ? repo.blocks : repo.blocks
   }

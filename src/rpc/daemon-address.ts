@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
-import { join } from 'node:path'
+import { socketPlaces } from './socket-place.ts'
 
 const CONNECT_TIMEOUT_MS = 2_000
 
@@ -9,12 +8,8 @@ const CONNECT_TIMEOUT_MS = 2_000
  * A socket left by a killed daemon refuses connections, and counts as none.
  */
 export async function daemonAddress(repoPath: string): Promise<string | undefined> {
-  const candidates = [join(repoPath, 'api.sock')]
-  // A repo whose path is too long for a socket has it elsewhere, and says so in its `api` file.
-  const announced = await readFile(join(repoPath, 'api'), 'utf8').catch(() => '')
-  if (announced.startsWith('/unix/')) candidates.push(announced.trim().slice('/unix'.length))
-  for (const path of candidates) {
-    if (Buffer.byteLength(path) < 108 && (await answers(path))) return `/unix${path}`
+  for (const { path } of socketPlaces(repoPath, process.env, process.getuid?.() ?? 0)) {
+    if (await answers(path)) return `/unix${path}`
   }
   return undefined
 }

@@ -136,7 +136,6 @@ async function carryOut(
       answer: { begin: () => reply.begin(), length: bytes => reply.length(bytes) },
     }
     await sendOutputs(options.executor, command, call, wire, reply)
-    limits.signal.throwIfAborted()
     reply.end()
   } catch (error) {
     const failure = toFailure(error, limits, wire)

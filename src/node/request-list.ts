@@ -1,0 +1,100 @@
+/** A command that runs, or ran, in the daemon: Kubo's record. */
+export interface RequestRecord {
+  readonly StartTime: string
+  /** Go's zero time while it runs. */
+  readonly EndTime: string
+  readonly Active: boolean
+  readonly Command: string
+  readonly Options: Readonly<Record<string, unknown>>
+  readonly Args: readonly string[]
+  readonly ID: number
+}
+
+/** What is listed of a command when it begins. */
+export interface Request {
+  readonly command: string
+  readonly options: Readonly<Record<string, unknown>>
+  readonly args: readonly string[]
+}
+
+const ZERO_TIME = '0001-01-01T00:00:00Z'
+const KEEP_MS = 60 * 60 * 1000
+const ENDED_MAX = 1_000
+/** Of each argument and option so much is kept. */
+const TEXT_CHARACTERS_MAX = 1_000
+const ARGS_MAX = 100
+
+interface Entry {
+  readonly id: number
+  readonly request: Request
+  readonly start: number
+  end: number | undefined
+}
+
+/** The commands that run in a daemon, and those that ended lately. */
+export class RequestList {
+  readonly #entries = new Map<number, Entry>()
+  readonly #now: () => number
+  #keepMs = KEEP_MS
+  #next = 0
+
+  constructor(now: () => number = Date.now) {
+    this.#now = now
+  }
+
+  /** Adds a command. Returns what is to be called when it ends. */
+  begin(request: Request): () => void {
+    const entry: Entry = { id: this.#next++, request: shortened(request), start: this.#now(), end: undefined }
+    this.#entries.set(entry.id, entry)
+    this.#forget()
+    return () => {
+      entry.end = this.#now()
+      this.#forget()
+    }
+  }
+
+  /** Returns all that are known, the oldest first. */
+  list(): RequestRecord[] {
+    this.#forget()
+    return [...this.#entries.values()].map(({ id, request, start, end }) => ({
+      StartTime: new Date(start).toISOString(),
+      EndTime: end === undefined ? ZERO_TIME : new Date(end).toISOString(),
+      Active: end === undefined,
+      Command: request.command,
+      Options: request.options,
+      Args: request.args,
+      ID: id,
+    }))
+  }
+
+  /** Forgets those that have ended. */
+  clear(): void {
+    for (const [id, entry] of this.#entries) if (entry.end !== undefined) this.#entries.delete(id)
+  }
+
+  /** Sets how long those that have ended are kept. */
+  setKeepTime(ms: number): void {
+    this.#keepMs = ms
+    this.#forget()
+  }
+
+  #forget(): void {
+    const limit = this.#now() - this.#keepMs
+    let ended = 0
+    for (const entry of this.#entries.values()) if (entry.end !== undefined) ended += 1
+    for (const [id, entry] of this.#entries) {
+      if (entry.end === undefined || (entry.end > limit && ended <= ENDED_MAX)) continue
+      this.#entries.delete(id)
+      ended -= 1
+    }
+  }
+}
+
+function shortened({ command, options, args }: Request): Request {
+  const cut = (value: unknown): unknown => (typeof value === 'string' ? value.slice(0, TEXT_CHARACTERS_MAX) : value)
+  return {
+    command,
+    options: Object.fromEntries(Object.entries(options).map(([name, value]) => [name, cut(value)])),
+    args: args.slice(0, ARGS_MAX).map(word => word.slice(0, TEXT_CHARACTERS_MAX)),
+  }
+}

@@ -1,0 +1,123 @@
+import { rm } from 'node:fs/promises'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { join } from 'node:path'
+import type { Command, Executor } from '../contract/command.ts'
+import { Failure } from '../contract/failure.ts'
+import { AGENT } from '../contract/version.ts'
+import type { Daemon } from '../node/daemon.ts'
+import type { Node } from '../node/node.ts'
+import { type Door, policyOf } from './guard.ts'
+import { type Listening, listenAt, listenOwn } from './listen.ts'
+import { serveRpc } from './server.ts'
+
+/** What the RPC of a daemon stands on. */
+export interface DaemonServerOptions {
+  readonly node: Node
+  readonly daemon: Daemon
+  readonly commands: Readonly<Record<string, () => Promise<Command>>>
+  /** Aborts every call. */
+  readonly signal: AbortSignal
+  /** Answers paths beside the RPC's on the repo's own socket: the exchange. */
+  readonly other?: (request: IncomingMessage, response: ServerResponse) => boolean
+  /** Is called whenever no call is at work. */
+  readonly idle?: () => void
+}
+
+/** The doors of a daemon, open. */
+export interface DaemonServer {
+  /** Where the RPC answers, as multiaddrs: TCP first; the own socket alone when nothing else is configured. */
+  readonly addresses: readonly string[]
+  /** Closes the doors and removes the files that named them. */
+  close(): Promise<void>
+}
+
+/**
+ * Opens the doors of a daemon: the repo's own socket always, and those of `Addresses.API`. The first address is written
+ * to the repo's `api` file once it answers.
+ */
+export async function serveDaemon(options: DaemonServerOptions): Promise<DaemonServer> {
+  const { node, daemon } = options
+  const config = await node.repo.config.read()
+  const listener = serveRpc({
+    commands: options.commands,
+    executor: executorOn(node, options.idle),
+    policy: policyOf(config.API),
+    agent: AGENT,
+    signal: options.signal,
+    begun: request => daemon.requests.begin(request),
+    bug: error =>
+      daemon.log.write('rpc', 'error', error instanceof Error ? (error.stack ?? error.message) : String(error)),
+    other: (request, response, door) => otherPath(options, request, response, door),
+  })
+  const apiFile = join(node.repo.path, 'api')
+  await rm(apiFile, { force: true })
+  const open: Listening[] = []
+  const close = async (): Promise<void> => {
+    await rm(apiFile, { force: true })
+    await Promise.all(open.map(one => one.close()))
+  }
+  try {
+    open.push(await listenOwn(node.repo.path, listener))
+    for (const address of addressList(config, 'API')) open.push(await listenAt(address, listener))
+    const [own, ...others] = open.map(({ address }) => address)
+    const addresses = others.length > 0 ? others : own === undefined ? [] : [own]
+    const { writeWhole } = await import('../repo/replace-file.ts')
+    const first = addresses.find(address => !address.startsWith('/unix/')) ?? addresses[0] ?? ''
+    await writeWhole(apiFile, reachable(first))
+    return { addresses, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** Returns the addresses of one kind that a config names. */
+export function addressList(config: Readonly<Record<string, unknown>>, kind: 'API' | 'Gateway'): readonly string[] {
+  const { Addresses } = config
+  const value = typeof Addresses === 'object' && Addresses !== null ? Object.entries(Addresses) : []
+  const found: unknown = value.find(([key]) => key === kind)?.[1]
+  const list: readonly unknown[] = Array.isArray(found) ? found : [found]
+  return list.filter(item => typeof item === 'string').filter(item => item !== '')
+}
+
+/** An address that stands for all interfaces is reached by that of this machine. */
+function reachable(address: string): string {
+  return address.replace(/^\/ip4\/0\.0\.0\.0\//, '/ip4/127.0.0.1/').replace(/^\/ip6\/::\//, '/ip6/::1/')
+}
+
+function executorOn(node: Node, idle: (() => void) | undefined): Executor {
+  let calls = 0
+  return {
+    async *execute(command, call) {
+      const { nodeForCall } = await import('../node/call-node.ts')
+      const { source, signal, globals, answer } = call
+      if (command.writes === true && node.repo.readOnly) {
+        throw new Failure('failed', 'the repo is on read-only media', { hint: 'commands that only read work there' })
+      }
+      calls += 1
+      try {
+        const context = { node: nodeForCall(node, globals), source, signal, globals, answer, repoPath: node.repo.path }
+        yield* command.run(call.input, context)
+      } finally {
+        calls -= 1
+        if (calls === 0) idle?.()
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      // The node is closed by whoever opened it.
+    },
+  }
+}
+
+function otherPath(
+  options: DaemonServerOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+  door: Door,
+): boolean {
+  if (request.url === '/version') {
+    response.writeHead(200, { 'Content-Type': 'text/plain; charset=utf-8' }).end(`Client Version: ${AGENT}\n`)
+    return true
+  }
+  return door.isOwn && options.other?.(request, response) === true
+}

@@ -1,0 +1,32 @@
+import { createHash } from 'node:crypto'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** The kernel keeps so many bytes of a socket's path, its final NUL included. */
+const SOCKET_PATH_BYTES_MAX = 108
+
+/** Returns true when a socket can have this path. */
+export function isSocketPath(path: string): boolean {
+  return Buffer.byteLength(path) < SOCKET_PATH_BYTES_MAX
+}
+
+/**
+ * Returns where the own socket of a repo's daemon may be, the right place first: in the repo, or, when that path is too
+ * long, in a short folder that belongs to the user and is named after the repo.
+ */
+export function socketPlaces(
+  repoPath: string,
+  env: Readonly<Record<string, string | undefined>>,
+  user: number,
+): { readonly folder: string; readonly path: string }[] {
+  const name = createHash('sha256').update(repoPath).digest('hex').slice(0, 16)
+  const runtime = env.XDG_RUNTIME_DIR
+  const folders = [
+    repoPath,
+    ...(runtime?.startsWith('/') ? [join(runtime, `tsipfs-${name}`)] : []),
+    join(tmpdir(), `tsipfs-${user}-${name}`),
+  ]
+  const places = folders.map(folder => ({ folder, path: join(folder, 'api.sock') }))
+  const own = places[0]
+  return own !== undefined && isSocketPath(own.path) ? [own] : places.slice(1).filter(({ path }) => isSocketPath(path))
+}
