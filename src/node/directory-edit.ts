@@ -34,8 +34,8 @@ export class DirectoryEdit {
   #shape: PlainEdit | HamtEdit
   /** By how much the entries of a HAMT have grown since it was opened. */
   #growth = 0
-  /** What counts as the number of entries of a HAMT: that of its root's slots when it was opened, and the changes since. */
-  #hamtLinks = 0
+  /** The number of entries of a HAMT, once it is known. */
+  #hamtCount: number | undefined
   /** The root as it is stored; undefined when it has changed since. */
   #saved: SavedDirectory | undefined
 
@@ -51,7 +51,6 @@ export class DirectoryEdit {
     this.#waiting = waiting
     this.#shape = shape
     this.#saved = saved
-    if (shape instanceof HamtEdit) this.#hamtLinks = shape.rootSlots
   }
 
   /** Returns an empty plain folder. */
@@ -134,7 +133,7 @@ export class DirectoryEdit {
       await this.#toHamt(this.#shape)
     }
     const old = await this.#shape.set(link)
-    if (this.#shape instanceof HamtEdit) this.#account(old, link)
+    if (this.#shape instanceof HamtEdit) this.#account(this.#shape, old, link)
     this.#saved = undefined
   }
 
@@ -145,7 +144,7 @@ export class DirectoryEdit {
     }
     const old = await this.#shape.remove(name)
     if (old === undefined) return false
-    if (this.#shape instanceof HamtEdit) this.#account(old, undefined)
+    if (this.#shape instanceof HamtEdit) this.#account(this.#shape, old, undefined)
     this.#saved = undefined
     return true
   }
@@ -171,14 +170,26 @@ export class DirectoryEdit {
     const { thresholdBytes, estimation, maxLinks } = this.#rules
     if (thresholdBytes === 0) return false
     const old = await hamt.find(name)
-    const links = this.#hamtLinks + (link === undefined ? 0 : 1) - (old === undefined ? 0 : 1)
-    const fewEnough = maxLinks === 0 || links <= maxLinks
+    const more = (link === undefined ? 0 : 1) - (old === undefined ? 0 : 1)
+    const fewEnough = maxLinks === 0 || (await this.#hasAtMost(hamt, maxLinks - more))
     if (estimation === 'disabled') return fewEnough && maxLinks > 0
     let change = 0
-    if (old !== undefined) change -= linkSize(old, estimation)
+    if (old !== undefined) change -= linkSize(hamt.asStored(old), estimation)
     if (link !== undefined) change += linkSize(link, estimation)
     if (!fewEnough || this.#growth + change >= 0) return false
     return await this.#fitsPlain(hamt, change)
+  }
+
+  /** Counts entries until it is clear whether there are more than that. */
+  async #hasAtMost(hamt: HamtEdit, limit: number): Promise<boolean> {
+    // Each slot of the root holds an entry at least.
+    if (hamt.rootSlots > limit) return false
+    if (this.#hamtCount === undefined) {
+      let count = 0
+      for await (const _ of hamt.entries()) if (++count > limit) return false
+      this.#hamtCount = count
+    }
+    return this.#hamtCount <= limit
   }
 
   /** Adds up the entries until it is clear whether they fit a plain folder. */
@@ -208,15 +219,15 @@ export class DirectoryEdit {
     for await (const link of plain.entries()) await hamt.set(link)
     this.#shape = hamt
     this.#growth = 0
-    this.#hamtLinks = plain.count
+    this.#hamtCount = plain.count
     this.#saved = undefined
   }
 
-  #account(old: PbLink | undefined, link: PbLink | undefined): void {
+  #account(hamt: HamtEdit, old: PbLink | undefined, link: PbLink | undefined): void {
     // As in boxo, the growth is counted by names and CIDs, whatever the estimation.
-    if (old !== undefined) this.#growth -= linkSize(old, 'links')
+    if (old !== undefined) this.#growth -= linkSize(hamt.asStored(old), 'links')
     if (link !== undefined) this.#growth += linkSize(link, 'links')
-    this.#hamtLinks += (link === undefined ? 0 : 1) - (old === undefined ? 0 : 1)
+    if (this.#hamtCount !== undefined) this.#hamtCount += (link === undefined ? 0 : 1) - (old === undefined ? 0 : 1)
   }
 }
 

@@ -87,6 +87,14 @@ export class HamtEdit {
     return this.#root.slots.length
   }
 
+  /**
+   * Returns an entry with the longer name that its link has in a shard. boxo counts what is removed by that name, so
+   * that replacing an entry counts as shrinking: whether a HAMT is still one is looked at then, too.
+   */
+  asStored(link: PbLink): PbLink {
+    return { ...link, name: `${hamtPrefix(0, this.#fanout)}${link.name}` }
+  }
+
   /** The format of the root's CID; shards that are made anew take it from the shard above them. */
   get format(): CidFormat {
     return this.#root.format
