@@ -32,3 +32,4 @@ async function blocksOnDisk(engine: Engine): Promise<BlocksUnderTest> {
 
 blocksSuite('memory', async () => ({ blocks: memoryBlocks(), async [Symbol.asyncDispose]() {} }))
 blocksSuite('packs', () => blocksOnDisk('packs'))
+blocksSuite('flatfs', () => blocksOnDisk('flatfs'))
