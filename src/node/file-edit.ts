@@ -17,7 +17,7 @@ import { FileSource } from './file-source.ts'
 import { DAG_PB, formatOf, putBlock, RAW } from './mfs/format.ts'
 import { decodeUnixfs, encodeUnixfs } from './unixfs.ts'
 
-type EditBlocks = Pick<Blocks, 'get' | 'put'>
+type EditBlocks = Pick<Blocks, 'get' | 'getMany' | 'put'>
 
 /** What is to become of a file. */
 export interface FileChange {

@@ -1,8 +1,9 @@
 import type { CID } from 'multiformats/cid'
-import { Failure } from '../contract/failure.ts'
 import type { Blocks, Waiting } from '../repo/roles.ts'
 import { decodeDagPb } from './dag-pb.ts'
 import type { FileFormat, LevelledPart } from './file-layout.ts'
+import { type FileNode, fileNodeOf, malformedFile } from './file-node.ts'
+import { readFile } from './file-reader.ts'
 import { RAW } from './mfs/format.ts'
 import { decodeUnixfs } from './unixfs.ts'
 
@@ -13,18 +14,17 @@ interface Child {
 }
 
 interface Loaded {
-  /** The bytes in the node itself. */
-  readonly data: Uint8Array
+  readonly file: FileNode
   readonly children: readonly Child[]
-  /** The sum of its own bytes and its children's. */
-  readonly fileSize: number
   /** The cumulative size of the DAG. */
   readonly size: number
-  /** True for a leaf of the kind that the balanced layout makes. */
-  readonly leafOfFile: boolean
+  /** True for a node of the kind that the balanced layout makes leaves of. */
+  readonly ofFile: boolean
   /** True when the node carries metadata. */
   readonly hasStat: boolean
 }
+
+type SourceBlocks = Pick<Blocks, 'get' | 'getMany'>
 
 /** How what is kept of a file lies in the new one. */
 interface Keeping {
@@ -42,7 +42,7 @@ const DEPTH_MAX = 64
  */
 export class FileSource {
   readonly size: number
-  readonly #blocks: Pick<Blocks, 'get'>
+  readonly #blocks: SourceBlocks
   readonly #root: CID | undefined
   readonly #waiting: Waiting
   readonly #maxLinks: number
@@ -51,13 +51,7 @@ export class FileSource {
   /** True when inner nodes can be taken over too. */
   #sameFormat = false
 
-  private constructor(
-    blocks: Pick<Blocks, 'get'>,
-    root: CID | undefined,
-    size: number,
-    maxLinks: number,
-    waiting: Waiting,
-  ) {
+  private constructor(blocks: SourceBlocks, root: CID | undefined, size: number, maxLinks: number, waiting: Waiting) {
     this.#blocks = blocks
     this.#root = root
     this.size = size
@@ -67,22 +61,16 @@ export class FileSource {
 
   /** Opens a file of which parts are wanted in that format; without one it is empty. */
   static async open(
-    blocks: Pick<Blocks, 'get'>,
+    blocks: SourceBlocks,
     root: CID | undefined,
     format: FileFormat,
     waiting: Waiting = {},
   ): Promise<FileSource> {
     if (root === undefined) return new FileSource(blocks, undefined, 0, format.maxLinks, waiting)
     const loaded = await load(blocks, root, waiting)
-    const source = new FileSource(blocks, root, loaded.fileSize, format.maxLinks, waiting)
+    const source = new FileSource(blocks, root, loaded.file.size, format.maxLinks, waiting)
     if (format.layout === 'balanced') await source.#measure(root, loaded, format)
     return source
-  }
-
-  /** Opens a file of which bytes are wanted. */
-  static async forReading(blocks: Pick<Blocks, 'get'>, root: CID, waiting: Waiting = {}): Promise<FileSource> {
-    const { fileSize } = await load(blocks, root, waiting)
-    return new FileSource(blocks, root, fileSize, 0, waiting)
   }
 
   /** Yields the bytes from `from` up to `to`. */
@@ -92,28 +80,16 @@ export class FileSource {
 
   /** Yields the bytes of a range that lie below a node which begins at `start`. */
   async *#read(
-    root: Pick<Child, 'cid' | 'fileSize'>,
+    node: Pick<Child, 'cid' | 'fileSize'>,
     start: number,
     { from, to }: { readonly from: number; readonly to: number },
   ): AsyncGenerator<Uint8Array> {
-    if (from >= to) return
-    const stack = [{ ...root, start, depth: 0 }]
-    for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
-      if (next.depth > DEPTH_MAX) throw malformed(root.cid, 'it is too deep')
-      const node = await load(this.#blocks, next.cid, this.#waiting)
-      if (node.fileSize !== next.fileSize) throw malformed(next.cid, 'it is not as large as the node above says')
-      let at = next.start
-      const own = node.data.subarray(Math.max(0, from - at), Math.max(0, to - at))
-      if (own.length > 0) yield own
-      at += node.data.length
-      const below: typeof stack = []
-      for (const child of node.children) {
-        if (at >= to) break
-        if (at + child.fileSize > from) below.push({ ...child, start: at, depth: next.depth + 1 })
-        at += child.fileSize
-      }
-      stack.push(...below.reverse())
-    }
+    const offset = Math.max(0, from - start)
+    const length = Math.min(node.fileSize, to - start) - offset
+    if (length <= 0) return
+    const { file } = await load(this.#blocks, node.cid, this.#waiting)
+    if (file.size !== node.fileSize) throw malformedFile(node.cid, 'it is not as large as the node above it says')
+    yield* readFile(this.#blocks, file, { offset, length, ...this.#waiting })
   }
 
   /** Yields what lies between `from`, where a leaf of the new file begins, and `to`: whole parts, else bytes. */
@@ -123,8 +99,8 @@ export class FileSource {
       for await (const bytes of this.read(from, to)) yield { bytes }
       return
     }
-    const { fileSize, size } = await load(this.#blocks, this.#root, this.#waiting)
-    yield* this.#parts({ cid: this.#root, size, fileSize }, this.#levels, 0, { from, to, ...keeping })
+    const { file, size } = await load(this.#blocks, this.#root, this.#waiting)
+    yield* this.#parts({ cid: this.#root, size, fileSize: file.size }, this.#levels, 0, { from, to, ...keeping })
   }
 
   async *#parts(
@@ -140,7 +116,7 @@ export class FileSource {
       return
     }
     const loaded = level === 0 ? undefined : await load(this.#blocks, node.cid, this.#waiting)
-    if (loaded === undefined || loaded.data.length > 0) {
+    if (loaded === undefined || loaded.file.data.length > 0) {
       for await (const bytes of this.#read(node, start, range)) yield { bytes }
       return
     }
@@ -180,7 +156,7 @@ export class FileSource {
   async #descend(root: Loaded, at: 0 | -1): Promise<{ levels: number; cid: CID; node: Loaded } | undefined> {
     let node = root
     for (let levels = 1; levels <= DEPTH_MAX; levels += 1) {
-      if (node.data.length > 0) return undefined
+      if (node.file.data.length > 0) return undefined
       const child = node.children.at(at)
       if (child === undefined) return undefined
       node = await load(this.#blocks, child.cid, this.#waiting)
@@ -193,39 +169,23 @@ export class FileSource {
 function isLeafOf(cid: CID, node: Loaded, format: FileFormat): boolean {
   if (cid.multihash.code !== format.hashCode) return false
   if (format.rawLeaves) return cid.code === RAW
-  return cid.code !== RAW && cid.version === format.version && node.leafOfFile
+  return cid.code !== RAW && cid.version === format.version && node.ofFile
 }
 
 async function load(blocks: Pick<Blocks, 'get'>, cid: CID, waiting: Waiting): Promise<Loaded> {
   const bytes = await blocks.get(cid, waiting)
   if (cid.code === RAW) {
-    const fileSize = bytes.length
-    return { data: bytes, children: [], fileSize, size: fileSize, leafOfFile: false, hasStat: false }
+    return { file: fileNodeOf(cid, bytes), children: [], size: bytes.length, ofFile: false, hasStat: false }
   }
-  const { data, links } = decodeDagPb(bytes)
-  const unixfs = decodeUnixfs(data ?? new Uint8Array(0))
-  if (unixfs.type !== 'file' && unixfs.type !== 'raw') {
-    const what = unixfs.type === 'symlink' ? 'symlinks not yet supported' : `${cid} is not a file`
-    throw new Failure('failed', what)
+  const node = decodeDagPb(bytes)
+  const unixfs = decodeUnixfs(node.data ?? new Uint8Array(0))
+  const file = fileNodeOf(cid, bytes, { node, unixfs })
+  if (!Number.isSafeInteger(file.size)) throw malformedFile(cid, 'it does not tell the sizes of its parts')
+  return {
+    file,
+    children: node.links.map((link, at) => ({ cid: link.cid, size: link.size, fileSize: file.sizes?.[at] ?? 0 })),
+    size: node.links.reduce((sum, link) => sum + link.size, bytes.length),
+    ofFile: unixfs.type === 'file',
+    hasStat: unixfs.mode !== undefined || unixfs.mtime !== undefined,
   }
-  const own = unixfs.data ?? new Uint8Array(0)
-  const sizes = unixfs.blockSizes ?? []
-  if (sizes.length !== links.length) {
-    throw malformed(cid, `it has ${links.length} links, but ${sizes.length} block sizes`)
-  }
-  let fileSize = own.length
-  let total = bytes.length
-  const children = links.map((link, at) => {
-    const size = Number(sizes[at])
-    fileSize += size
-    total += link.size
-    return { cid: link.cid, size: link.size, fileSize: size }
-  })
-  if (!Number.isSafeInteger(fileSize)) throw malformed(cid, 'it is too large')
-  const hasStat = unixfs.mode !== undefined || unixfs.mtime !== undefined
-  return { data: own, children, fileSize, size: total, leafOfFile: unixfs.type === 'file', hasStat }
-}
-
-function malformed(cid: CID, why: string): Failure {
-  return new Failure('failed', `malformed file ${cid}: ${why}`)
 }

@@ -1,6 +1,7 @@
 import { Failure } from '../../contract/failure.ts'
 import type { Waiting } from '../../repo/roles.ts'
-import { FileSource } from '../file-source.ts'
+import { fileNodeOf } from '../file-node.ts'
+import { readFile } from '../file-reader.ts'
 import type { Node } from '../node.ts'
 import { openMfs } from './change.ts'
 import { cleanMfsPath } from './path.ts'
@@ -18,9 +19,7 @@ export async function* readMfs(
   const entry = await tree.find(path)
   if (entry === undefined) throw new Failure('not-found', `${path}: ${missing(path).message}`)
   if (entry.kind !== 'file') throw new Failure('failed', `${path} was not a file`)
-  const source = await FileSource.forReading(node.blocks, entry.cid, waiting)
-  if (offset > source.size) {
-    throw new Failure('failed', `offset was past end of file (${offset} > ${source.size})`)
-  }
-  yield* source.read(offset, count === undefined ? source.size : Math.min(source.size, offset + count))
+  const root = fileNodeOf(entry.cid, entry.bytes)
+  if (offset > root.size) throw new Failure('failed', `offset was past end of file (${offset} > ${root.size})`)
+  yield* readFile(node.blocks, root, { offset, length: count, ...waiting })
 }

@@ -2,7 +2,8 @@ import { Failure } from '../../contract/failure.ts'
 import type { Blocks, Waiting } from '../../repo/roles.ts'
 import { type ChangedFile, changeFile } from '../file-edit.ts'
 import type { FileFormat, FileStat } from '../file-layout.ts'
-import { FileSource } from '../file-source.ts'
+import { fileNodeOf } from '../file-node.ts'
+import { readFile } from '../file-reader.ts'
 import { type CidFormat, formatOf, RAW } from './format.ts'
 import { parentOf } from './path.ts'
 import type { FileSettings } from './settings.ts'
@@ -81,10 +82,9 @@ export class MfsWrite {
   }
 
   /** Yields the data once more, from the file that it went into. */
-  async *#again(result: ChangedFile): AsyncGenerator<Uint8Array> {
-    const source = await FileSource.forReading(this.#blocks, result.cid, this.#waiting)
-    const { offset } = this.#options
-    yield* source.read(offset, offset + result.written)
+  async *#again({ cid, written }: ChangedFile): AsyncGenerator<Uint8Array> {
+    const root = fileNodeOf(cid, await this.#blocks.get(cid, this.#waiting))
+    yield* readFile(this.#blocks, root, { offset: this.#options.offset, length: written, ...this.#waiting })
   }
 
   #format(entry: FileEntry | undefined, fallback: CidFormat): FileFormat {
