@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import {
-  close,
+  closeSync,
   fdatasync,
   fstatSync,
   ftruncateSync,
@@ -87,11 +87,13 @@ export class PackWriter implements AsyncDisposable {
 
   async #append(blocks: readonly Appended[]): Promise<OpenPack> {
     const pack = await this.#current()
+    const before = pack.end
     pack.users++
     try {
       await this.#write(pack, blocks)
       return pack
     } catch (error) {
+      giveBack(pack.fd, before)
       this.release(pack)
       this.abandon(pack)
       throw systemFailure(error, pack.file)
@@ -154,7 +156,7 @@ export class PackWriter implements AsyncDisposable {
 
   #close(pack: OpenPack): void {
     this.#retired.delete(pack)
-    close(pack.fd)
+    closeSync(pack.fd)
   }
 
   /** Opens a pack of the slot that has room, cut to its committed end. */
@@ -181,7 +183,7 @@ export class PackWriter implements AsyncDisposable {
           if (size > committed) ftruncateSync(fd, committed)
           return new OpenPack(id, file, fd, committed, false)
         }
-        close(fd)
+        closeSync(fd)
       } catch (error) {
         if (errorCode(error) !== 'ENOENT') throw systemFailure(error, file)
       }
@@ -195,12 +197,20 @@ export class PackWriter implements AsyncDisposable {
     for (;;) {
       const id = packId(this.#slot, randomInt(2 ** 32))
       const file = packFile(this.#layout, id)
+      let fd: number
       try {
-        const fd = openSync(file, 'wx+', 0o600)
+        fd = openSync(file, 'wx+', 0o600)
+      } catch (error) {
+        if (errorCode(error) === 'EEXIST') continue
+        throw systemFailure(error, file)
+      }
+      try {
         writeSync(fd, PACK_HEADER, 0, PACK_HEADER.length, 0)
         return new OpenPack(id, file, fd, PACK_HEADER.length, true)
       } catch (error) {
-        if (errorCode(error) !== 'EEXIST') throw systemFailure(error, file)
+        closeSync(fd)
+        unlinkSync(file)
+        throw systemFailure(error, file)
       }
     }
   }
@@ -298,4 +308,13 @@ function writeVector(fd: number, vector: readonly Uint8Array[], position: number
       else resolve(count)
     })
   })
+}
+
+/** Cuts a pack where an append failed: on a full disk every byte counts. */
+function giveBack(fd: number, end: number): void {
+  try {
+    ftruncateSync(fd, end)
+  } catch {
+    // The failure that led here is the one to tell; the next holder of the slot cuts the pack too.
+  }
 }

@@ -67,7 +67,7 @@ async function whatIsWrong(layout: Layout): Promise<string | undefined> {
     state = openAlone(layout.state)
     const complaints = await state.check()
     if (complaints.length > 0) return `${layout.state} is damaged: ${complaints[0]}`
-    await state.read(() => state?.rows('SELECT hash FROM blocks, pins, pairs, packs, meta LIMIT 0'))
+    await state.read(() => state?.rows('SELECT blocks.hash FROM blocks, file_blocks, pins, pairs, packs, meta LIMIT 0'))
     return undefined
   } catch (error) {
     if (error instanceof Failure) return error.message
