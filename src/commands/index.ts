@@ -40,6 +40,7 @@ export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   'files stat': () => import('./files/stat.ts').then(module => module.filesStat),
   'files touch': () => import('./files/touch.ts').then(module => module.filesTouch),
   'files write': () => import('./files/write.ts').then(module => module.filesWrite),
+  'get': () => import('./get.ts').then(module => module.get),
   'log level': () => import('./log/level.ts').then(module => module.logLevel),
   'log ls': () => import('./log/ls.ts').then(module => module.logLs),
   'log tail': () => import('./log/tail.ts').then(module => module.logTail),

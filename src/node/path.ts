@@ -61,6 +61,11 @@ function readPath(path: string): ContentPath | string {
   }
 }
 
+/** Returns the name at the end of a path: of `CID/a/` it is `a`, of a CID alone the CID. */
+export function lastName(text: string): string {
+  return segmentsOf(fromUri(text)).at(-1) ?? text
+}
+
 /** Returns a URI as a path; what is none as it is. */
 function fromUri(text: string): string {
   const match = /^(ipfs|ipns|ipld):(?:\/\/)?(.*)$/is.exec(text)
