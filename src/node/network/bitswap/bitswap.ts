@@ -1,0 +1,197 @@
+import type { Connection, Stream } from '@libp2p/interface'
+import type { CID } from 'multiformats/cid'
+import type { Blocks } from '../../../repo/roles.ts'
+import { isAllowedHash } from '../../hash.ts'
+import type { BitswapLedger, BitswapStat } from '../network.ts'
+import { hashBlock, keyOf, keyOfHash, PREFIX_V0, readPrefix } from './cid.ts'
+import { BitswapClient } from './client.ts'
+import { BLOCK_BYTES_MAX, RECEIVED_BYTES_MAX } from './limits.ts'
+import { BitswapServer } from './server.ts'
+import { Session, type SessionOptions } from './session.ts'
+import { ownBytes, readStream, Sender } from './streams.ts'
+import { decodeMessage, type WireBlock } from './wire.ts'
+
+const DIGEST_BYTES_MIN = 20
+const DIGEST_BYTES_MAX = 128
+
+export interface BitswapOptions {
+  /** What is here: the server reads it, the client puts there what it receives. */
+  readonly blocks: Pick<Blocks, 'stat' | 'get' | 'put'>
+  /** The direct connection to a peer, if there is one. */
+  readonly connectionTo: (peer: string) => Connection | undefined
+  /** False: wants of others are not answered. */
+  readonly serves: boolean
+}
+
+interface Counts {
+  sentBlocks: number
+  sentBytes: number
+  receivedBlocks: number
+  receivedBytes: number
+  exchanged: number
+}
+
+/**
+ * Bitswap 1.2.0, with 1.1.0 and 1.0.0 for old peers: https://specs.ipfs.tech/bitswap-protocol/. It works on streams and
+ * blocks alone; whoever has a libp2p node tells it of connections and inbound streams.
+ */
+export class Bitswap {
+  readonly #options: BitswapOptions
+  readonly #client: BitswapClient
+  readonly #server: BitswapServer
+  readonly #counts = new Map<string, Counts>()
+  readonly #total = { duplicateBlocks: 0, duplicateBytes: 0, messages: 0, blocks: 0, bytes: 0, sent: 0, sentBytes: 0 }
+  #pendingBytes = 0
+  #waiting: (() => void)[] = []
+
+  constructor(options: BitswapOptions) {
+    this.#options = options
+    const newSender = (peer: string): Sender => new Sender(() => options.connectionTo(peer))
+    this.#client = new BitswapClient(newSender)
+    this.#server = new BitswapServer({
+      blocks: options.blocks,
+      onSent: (peer, blocks, bytes) => {
+        const counts = this.#countsOf(peer)
+        counts.sentBlocks += blocks
+        counts.sentBytes += bytes
+        counts.exchanged += 1
+        this.#total.sent += blocks
+        this.#total.sentBytes += bytes
+      },
+    })
+  }
+
+  connected(peer: string): void {
+    this.#client.connected(peer)
+  }
+
+  disconnected(peer: string): void {
+    this.#client.disconnected(peer)
+    this.#server.disconnected(peer)
+    const counts = this.#counts.get(peer)
+    // Peers that came and went without an exchange need not be remembered.
+    if (counts?.exchanged === 0) this.#counts.delete(peer)
+  }
+
+  /** Takes a stream that a peer has opened. */
+  accept(stream: Stream, peer: string): void {
+    readStream(stream, bytes => this.#receive(peer, bytes))
+  }
+
+  newSession(options: SessionOptions): Session {
+    return new Session(this.#client, options)
+  }
+
+  /** Says that blocks were stored here: peers that want them get them. */
+  async offer(cids: readonly CID[]): Promise<void> {
+    if (this.#options.serves) await this.#server.offer(cids)
+  }
+
+  /** Looks once more for what peers want, when somebody else may have stored it. */
+  async lookAgain(): Promise<void> {
+    if (this.#options.serves && this.#server.hasOpenWants) await this.#server.lookAgain()
+  }
+
+  stat(): BitswapStat {
+    const { duplicateBlocks, duplicateBytes, messages, blocks, bytes, sent, sentBytes } = this.#total
+    return {
+      blocksReceived: blocks,
+      dataReceived: bytes,
+      blocksSent: sent,
+      dataSent: sentBytes,
+      duplicateBlocks,
+      duplicateData: duplicateBytes,
+      messagesReceived: messages,
+      wantlist: this.#client.wantlist(),
+      peers: this.#client.peers().sort(),
+    }
+  }
+
+  wantlist(peer?: string): CID[] {
+    return peer === undefined ? this.#client.wantlist() : this.#server.wantlist(peer)
+  }
+
+  ledger(peer: string): BitswapLedger {
+    const counts = this.#counts.get(peer)
+    const sent = counts?.sentBytes ?? 0
+    const received = counts?.receivedBytes ?? 0
+    return { peer, sent, received, exchanged: counts?.exchanged ?? 0, value: sent / (received + 1) }
+  }
+
+  #countsOf(peer: string): Counts {
+    let counts = this.#counts.get(peer)
+    if (counts === undefined) {
+      counts = { sentBlocks: 0, sentBytes: 0, receivedBlocks: 0, receivedBytes: 0, exchanged: 0 }
+      this.#counts.set(peer, counts)
+    }
+    return counts
+  }
+
+  /** Returns a promise when the sender is to be held back until it settles. */
+  #receive(peer: string, bytes: Uint8Array): Promise<void> | undefined {
+    const message = decodeMessage(bytes)
+    this.#total.messages += 1
+    this.#countsOf(peer).exchanged += 1
+    if (message.presences.length > 0) this.#client.presences(peer, message.presences)
+    if (message.blocks.length > 0) {
+      this.#client.heardFrom(peer)
+      for (const block of message.blocks) void this.#take(peer, block)
+    }
+    if (this.#options.serves && (message.entries.length > 0 || message.full)) {
+      const connect = (): Sender => new Sender(() => this.#options.connectionTo(peer))
+      return this.#server.receive(peer, message, connect)
+    }
+    return this.#pendingBytes > RECEIVED_BYTES_MAX ? this.#roomAgain() : undefined
+  }
+
+  async #roomAgain(): Promise<void> {
+    while (this.#pendingBytes > RECEIVED_BYTES_MAX / 2) await new Promise<void>(resolve => this.#waiting.push(resolve))
+  }
+
+  async #take(peer: string, block: WireBlock): Promise<void> {
+    const { length } = block.data
+    this.#pendingBytes += length
+    try {
+      await this.#check(peer, block)
+    } catch {
+      // A block that cannot be checked, or stored, was not received: it is asked of another peer, or of this one again.
+    } finally {
+      this.#pendingBytes -= length
+      const waiting = this.#waiting
+      this.#waiting = []
+      for (const go of waiting) go()
+    }
+  }
+
+  /** The one door for blocks from peers: they are hashed, and dropped unless somebody waits for that hash. */
+  async #check(peer: string, { prefix: bytes, data }: WireBlock): Promise<void> {
+    const prefix = bytes === undefined ? PREFIX_V0 : readPrefix(bytes)
+    if (prefix === undefined || data.length > BLOCK_BYTES_MAX) return
+    const { hash, length } = prefix
+    if (hash === 0 || !isAllowedHash(hash) || length < DIGEST_BYTES_MIN || length > DIGEST_BYTES_MAX) return
+    const digest = await hashBlock(prefix, data)
+    const key = keyOfHash(digest.bytes)
+    const counts = this.#countsOf(peer)
+    counts.receivedBlocks += 1
+    counts.receivedBytes += data.length
+    this.#total.blocks += 1
+    this.#total.bytes += data.length
+    const cid = this.#client.wantedCid(key)
+    if (cid === undefined) {
+      this.#total.duplicateBlocks += 1
+      this.#total.duplicateBytes += data.length
+      return
+    }
+    const own = ownBytes(data)
+    await this.#options.blocks.put(cid, own)
+    this.#client.received({ cid, key }, own, peer)
+    void this.offer([cid])
+  }
+
+  /** Takes a block that came another way, and was checked: who waits for it has it, and peers are told. */
+  async received(cid: CID, bytes: Uint8Array): Promise<void> {
+    await this.#options.blocks.put(cid, bytes)
+    this.#client.received({ cid, key: keyOf(cid) }, bytes, undefined)
+    void this.offer([cid])
+  }
+}
