@@ -9,7 +9,7 @@ export function localExecutor(place: RepoPlace, env: Readonly<Record<string, str
   return {
     async *execute(command, call) {
       if (command.needs === 'nothing') {
-        yield* command.run(call.input, { ...call, node: absentNode(command.path) })
+        yield* command.run(call.input, { ...call, node: absentNode(command.path), repoPath: place.path })
         return
       }
       yield* onRepo(command, call, place, env)
@@ -46,6 +46,7 @@ async function* onRepo<P extends Params, O extends Output>(
       env,
       signal: call.signal,
       create: isTemporary || command.createsRepo === true,
+      checkOther: async (cid, bytes) => (await import('../node/hash.ts')).checkBlock(cid, bytes),
     })
     await using node = openNode(repo, { globals: call.globals, signal: call.signal })
     if (command.writes === true && repo.readOnly) {
@@ -60,7 +61,8 @@ async function* onRepo<P extends Params, O extends Output>(
 }
 
 function contextOf(node: Node, call: Pick<Call, 'source' | 'signal' | 'globals' | 'answer'>): Context {
-  return { node, source: call.source, signal: call.signal, globals: call.globals, answer: call.answer }
+  const { source, signal, globals, answer } = call
+  return { node, source, signal, globals, answer, repoPath: node.repo.path }
 }
 
 /** Stands in for the node of a command that said it needs none. */

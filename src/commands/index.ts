@@ -54,6 +54,7 @@ export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   'refs local': () => import('./refs/local.ts').then(module => module.refsLocal),
   'repo backup': () => import('./repo/backup.ts').then(module => module.repoBackup),
   'repo gc': () => import('./repo/gc.ts').then(module => module.repoGc),
+  'repo import-kubo': () => import('./repo/import-kubo.ts').then(module => module.repoImportKubo),
   'repo ls': () => import('./repo/ls.ts').then(module => module.repoLs),
   'repo migrate': () => import('./repo/migrate.ts').then(module => module.repoMigrate),
   'repo repair': () => import('./repo/repair.ts').then(module => module.repoRepair),

@@ -24,7 +24,6 @@ export const filesCp = defineCommand({
     parents: flag('Make parent folders as needed', { short: 'p' }),
     ...flushOption,
   },
-  // biome-ignore lint/correctness/useYield: it answers nothing
   async *run(input, { node, signal }) {
     const { copyToMfs } = await import('../../node/mfs/copy.ts')
     await copyToMfs(node, input.source, input.dest, input, { signal })

@@ -1,0 +1,105 @@
+import { defineCommand } from '../../contract/command.ts'
+import { argumentList, choice, flag, text } from '../../contract/params.ts'
+
+interface Added {
+  readonly Pins?: readonly string[]
+  readonly Progress?: number
+  readonly Bytes?: number
+}
+
+const PROGRESS_MS = 500
+
+export const pinAdd = defineCommand({
+  path: 'pin add',
+  summary: 'Pin objects to the repo',
+  description:
+    'Keeps objects from garbage collection: with all below them, or the single block with --recursive=false. What is ' +
+    'not here is fetched first. Pinning a second time with another name renames the pin.',
+  examples: [
+    { line: 'tsipfs pin add bafy…', explains: 'Pin a whole DAG.' },
+    { line: 'tsipfs pin add --name=release-1 bafy…', explains: 'Give the pin a name.' },
+  ],
+  needs: 'repo',
+  createsRepo: true,
+  writes: true,
+  output: input => (input.progress ? 'stream' : 'value'),
+  params: {
+    path: argumentList('ipfs-path', 'Objects to be pinned', { stdin: true, complete: 'cid' }),
+    recursive: flag('Pin all that lies below the objects too', { short: 'r', initial: true }),
+    name: text('A name for the pins', { short: 'n' }),
+    progress: flag('Show progress'),
+    fastProvideRoot: choice('Announce the root at once, besides the regular queue'),
+    fastProvideDag: choice('Announce all of the DAG by Provide.Strategy after pinning'),
+    fastProvideWait: choice('Wait until that is done'),
+  },
+  async *run(input, { node, globals, signal }) {
+    const [{ resolvePath }, { formatCid }, { addPin, checkPinName }] = await Promise.all([
+      import('../../node/path.ts'),
+      import('../../node/cid.ts'),
+      import('../../node/pinner.ts'),
+    ])
+    checkPinName(input.name)
+    const pinned: string[] = []
+    const reports = new Reports()
+    const work = async (stop: AbortSignal): Promise<void> => {
+      for (const path of input.path) {
+        const { cid } = await resolvePath(node, path, { signal: stop })
+        const visited = (size: number): void => reports.count(size)
+        await addPin(node, cid, { recursive: input.recursive, name: input.name, signal: stop, visited })
+        pinned.push(formatCid(cid, globals))
+      }
+    }
+    if (input.progress) yield* reports.during(work, signal)
+    else await work(signal)
+    yield { Pins: pinned } as Added
+  },
+  async render(outputs, { input, out, progress }) {
+    for await (const { Pins, Progress, Bytes } of outputs) {
+      if (Pins === undefined) {
+        progress.update({ label: `Fetched/Processed ${Progress} nodes`, done: Bytes ?? 0, unit: 'bytes' })
+        continue
+      }
+      await progress.clear()
+      for (const pin of Pins) await out.write(`pinned ${pin} ${input.recursive ? 'recursively' : 'directly'}\n`)
+    }
+  },
+})
+
+/** Counts blocks, and reports them twice a second for as long as the work goes on. */
+class Reports {
+  #nodes = 0
+  #bytes = 0
+
+  count(size: number): void {
+    this.#nodes += 1
+    this.#bytes += size
+  }
+
+  async *during(work: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): AsyncIterable<Added> {
+    const { setTimeout: sleep } = await import('node:timers/promises')
+    const stop = new AbortController()
+    let isDone = false
+    const done = work(AbortSignal.any([signal, stop.signal])).finally(() => {
+      isDone = true
+    })
+    // Whoever awaits `done` below sees its failure; this keeps it from being called unhandled before.
+    const ended = done.catch(() => undefined)
+    try {
+      while (!isDone) {
+        const tick = new AbortController()
+        await Promise.race([ended, sleep(PROGRESS_MS, undefined, { signal: tick.signal }).catch(() => undefined)])
+        tick.abort()
+        if (!isDone) yield this.#record()
+      }
+    } finally {
+      stop.abort()
+      await ended
+    }
+    await done
+    if (this.#nodes > 0) yield this.#record()
+  }
+
+  #record(): Added {
+    return { Progress: this.#nodes, ...(this.#bytes === 0 ? {} : { Bytes: this.#bytes }) }
+  }
+}

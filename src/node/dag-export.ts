@@ -1,0 +1,62 @@
+import type { CID } from 'multiformats/cid'
+import type { Block, Waiting } from '../repo/roles.ts'
+import { encodeCarHeader, varintLength } from './car.ts'
+import { readDag, type WalkBlocks } from './dag-walk.ts'
+
+/** Blocks are gathered into pieces of about this size. */
+const PIECE_BYTES = 1024 * 1024
+
+/** Options of `exportCar`. */
+export interface ExportOptions extends Waiting {
+  /** What is not here, or cannot be read, is left out, with all below it. */
+  readonly partial?: boolean
+}
+
+/**
+ * Yields a CARv1 of a DAG: its blocks in depth-first order, each CID once. The same DAG gives the same bytes. Throws
+ * before anything is yielded when the root cannot be read.
+ */
+export async function* exportCar(
+  blocks: WalkBlocks,
+  root: CID,
+  options: ExportOptions = {},
+): AsyncIterable<Uint8Array> {
+  let piece: Uint8Array = encodeCarHeader([root])
+  let at = piece.length
+  for await (const block of readDag(blocks, root, options)) {
+    const length = sectionLength(block)
+    if (at + length > piece.length) {
+      if (at >= PIECE_BYTES / 2) {
+        yield piece.subarray(0, at)
+        piece = new Uint8Array(Math.max(PIECE_BYTES, length))
+        at = 0
+      } else {
+        const larger = new Uint8Array(Math.max(PIECE_BYTES, at + length))
+        larger.set(piece.subarray(0, at))
+        piece = larger
+      }
+    }
+    at = writeSection(piece, at, block)
+  }
+  yield piece.subarray(0, at)
+}
+
+function sectionLength({ cid, bytes }: Block): number {
+  const length = cid.bytes.length + bytes.length
+  return varintLength(length) + length
+}
+
+function writeSection(piece: Uint8Array, start: number, { cid, bytes }: Block): number {
+  let at = start
+  let length = cid.bytes.length + bytes.length
+  for (; length >= 0x80; length >>>= 7) {
+    piece[at] = (length & 0x7f) | 0x80
+    at += 1
+  }
+  piece[at] = length
+  at += 1
+  piece.set(cid.bytes, at)
+  at += cid.bytes.length
+  piece.set(bytes, at)
+  return at + bytes.length
+}

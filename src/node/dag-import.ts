@@ -1,0 +1,129 @@
+import type { CID } from 'multiformats/cid'
+import { Failure } from '../contract/failure.ts'
+import { Checker } from '../repo/check.ts'
+import type { Block, Repo, Waiting } from '../repo/roles.ts'
+import { CAR_BIG_SECTION_BYTES_MAX } from './car.ts'
+import { openCar } from './car-reader.ts'
+import { isLinkless, linksOf } from './codecs.ts'
+import { checkBlockSize } from './dag-put.ts'
+import { visitKey } from './dag-walk.ts'
+import { checkBlock, checkCid } from './hash.ts'
+import { addPin } from './pinner.ts'
+
+/** How many bytes are hashed beside each other. */
+const AHEAD_BYTES = 4 * 1024 * 1024
+const AHEAD_BLOCKS = 64
+
+/** What was imported so far. */
+export interface ImportStats {
+  blocks: number
+  bytes: number
+}
+
+/** Imports CARs into a repo: one after another, then the roots of all are pinned. */
+export class CarImporter {
+  readonly #repo: Pick<Repo, 'blocks' | 'pins'>
+  readonly #checker = new Checker(checkBlock)
+  readonly #allowBigBlock: boolean
+  readonly #roots = new Map<string, CID>()
+  readonly stats: ImportStats = { blocks: 0, bytes: 0 }
+
+  constructor(repo: Pick<Repo, 'blocks' | 'pins'>, options: { readonly allowBigBlock: boolean }) {
+    this.#repo = repo
+    this.#allowBigBlock = options.allowBigBlock
+  }
+
+  /** Stores all blocks of one CAR, each checked against its CID and its codec. They are durable after `flush`. */
+  async add(source: AsyncIterable<Uint8Array>, { signal }: Waiting = {}): Promise<void> {
+    const limits = this.#allowBigBlock ? { sectionBytesMax: CAR_BIG_SECTION_BYTES_MAX } : {}
+    const car = await openCar(source, limits)
+    for (const root of car.roots) this.#roots.set(visitKey(root), root)
+    const progress: { last: CID | undefined } = { last: undefined }
+    let batch: Checking[] = []
+    let batchBytes = 0
+    try {
+      for await (const block of car.blocks()) {
+        signal?.throwIfAborted()
+        batch.push(this.#begin(block))
+        batchBytes += block.bytes.length
+        if (batchBytes < AHEAD_BYTES && batch.length < AHEAD_BLOCKS) continue
+        await this.#store(batch, progress, signal)
+        batch = []
+        batchBytes = 0
+      }
+      await this.#store(batch, progress, signal)
+    } catch (error) {
+      await this.#store(batch, progress, signal)
+      throw error instanceof Failure ? atBlock(error, progress.last) : error
+    }
+  }
+
+  /** Begins to hash a block, on another core when it is large. */
+  #begin(block: Block): Checking {
+    try {
+      checkCid(block.cid)
+      checkBlockSize(block.bytes.length, this.#allowBigBlock)
+      const matches = this.#checker.matches(block.cid, block.bytes)
+      // Each is awaited in its turn: one that fails before must not be called unhandled.
+      if (matches instanceof Promise) matches.catch(() => undefined)
+      return { block, matches }
+    } catch (error) {
+      return { block, matches: Promise.reject(error).catch(() => Promise.reject(error)) }
+    }
+  }
+
+  async #store(batch: Checking[], progress: { last: CID | undefined }, signal: AbortSignal | undefined): Promise<void> {
+    for (const { block, matches } of batch.splice(0)) {
+      const { cid, bytes } = block
+      if (!(await matches)) {
+        throw new Failure('data-mismatch', `mismatch in content integrity: the bytes do not hash to ${cid}`)
+      }
+      await this.#repo.blocks.put(cid, bytes, { leaf: await isLeaf(block), signal })
+      this.stats.blocks += 1
+      this.stats.bytes += bytes.length
+      progress.last = cid
+    }
+  }
+
+  /** Makes what was imported durable. */
+  async flush(options: Waiting = {}): Promise<void> {
+    await this.#repo.blocks.flush(options)
+  }
+
+  /** Pins the roots of all CARs, and yields each with the reason why it could not be pinned, empty when it was. */
+  async *pinRoots({ signal }: Waiting = {}): AsyncIterable<{ readonly root: CID; readonly cause: string }> {
+    const node = { blocks: this.#repo.blocks, repo: this.#repo }
+    for (const root of this.#roots.values()) {
+      try {
+        await addPin(node, root, { signal })
+        yield { root, cause: '' }
+      } catch (error) {
+        if (!(error instanceof Failure)) throw error
+        yield { root, cause: error.message }
+      }
+    }
+  }
+}
+
+interface Checking {
+  readonly block: Block
+  readonly matches: boolean | Promise<boolean>
+}
+
+/** Returns whether a block has no links. Throws when its codec does not allow it, or is not known. */
+async function isLeaf({ cid, bytes }: Block): Promise<boolean> {
+  if (isLinkless(cid.code) && cid.code !== RAW) {
+    const { decodeNode } = await import('./codecs.ts')
+    await decodeNode(cid, bytes)
+    return true
+  }
+  const links = linksOf(cid, bytes)
+  return (links instanceof Promise ? await links : links).length === 0
+}
+
+const RAW = 0x55
+
+function atBlock(error: Failure, last: CID | undefined): Failure {
+  const place = last === undefined ? '' : ` after block "${last}"`
+  return new Failure(error.kind, `import failed${place}: ${error.message}`, { hint: error.hint, cause: error })
+}

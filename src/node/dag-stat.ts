@@ -1,0 +1,69 @@
+import type { CID } from 'multiformats/cid'
+import type { Waiting } from '../repo/roles.ts'
+import { exactKey, visitDag, type WalkBlocks } from './dag-walk.ts'
+
+/** Sizes of one DAG. */
+export interface DagSize {
+  readonly cid: CID
+  size: number
+  blocks: number
+}
+
+/** Counts blocks of several DAGs: of each by itself, and of all together. */
+export class DagCounter {
+  readonly #blocks: WalkBlocks
+  /** Every block of any DAG; kept only when there are several. */
+  readonly #all: Set<string> | undefined
+  readonly dags: DagSize[] = []
+  /** Bytes of all DAGs, each block counted once. */
+  totalSize = 0
+  /** Bytes of all DAGs, blocks counted in each of them. */
+  redundantSize = 0
+
+  constructor(blocks: WalkBlocks, options: { readonly several: boolean }) {
+    this.#blocks = blocks
+    this.#all = options.several ? new Set() : undefined
+  }
+
+  get uniqueBlocks(): number {
+    return this.#all?.size ?? this.dags.reduce((sum, { blocks }) => sum + blocks, 0)
+  }
+
+  /** Adds a DAG. Yields after each block. */
+  async *count(root: CID, options: Waiting = {}): AsyncIterable<void> {
+    const dag: DagSize = { cid: root, size: 0, blocks: 0 }
+    this.dags.push(dag)
+    for await (const { cid, size } of visitDag(this.#blocks, [root], { ...options, key: exactKey })) {
+      dag.size += size
+      dag.blocks += 1
+      this.redundantSize += size
+      const key = this.#all === undefined ? '' : exactKey(cid)
+      if (this.#all?.has(key) !== true) {
+        this.#all?.add(key)
+        this.totalSize += size
+      }
+      yield
+    }
+  }
+}
+
+/** Returns the shortest number that is the same float of 32 bits: 1.2217898 for 1.2217898845672607. */
+export function shortFloat32(value: number): number {
+  const float = Math.fround(value)
+  if (!Number.isFinite(float)) return float
+  for (let digits = 1; digits < 9; digits += 1) {
+    const short = Number(float.toPrecision(digits))
+    if (Math.fround(short) === float) return short
+  }
+  return Number(float.toPrecision(9))
+}
+
+const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB', 'EB']
+
+/** Returns a size as the reference implementation shows it: `600 kB`, `1.2 MB`. */
+export function shortSize(bytes: number): string {
+  if (bytes < 10) return `${bytes} B`
+  const exponent = Math.min(Math.floor(Math.log(bytes) / Math.log(1000) + 1e-12), UNITS.length - 1)
+  const value = Math.floor((bytes / 1000 ** exponent) * 10 + 0.5) / 10
+  return `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ${UNITS[exponent]}`
+}

@@ -1,0 +1,175 @@
+import type { CID } from 'multiformats/cid'
+import { Breath } from '../repo/pause.ts'
+import type { Block, Blocks, Waiting } from '../repo/roles.ts'
+import { isLinkless, linksOf } from './codecs.ts'
+
+/** How many links are looked at together. */
+const BATCH_MAX = 512
+const RAW = 0x55
+
+/** The roles of `Blocks` that walking needs. */
+export type WalkBlocks = Pick<Blocks, 'get' | 'getMany' | 'stat'>
+
+/** A block that was met on the way, in no order that matters. */
+export interface Visit {
+  readonly cid: CID
+  readonly size: number
+}
+
+/**
+ * Returns a key that is the same for CIDs that name the same block in the same codec: a block may have links under
+ * one codec and none under another.
+ */
+export function visitKey(cid: CID): string {
+  const { bytes } = cid.multihash
+  return `${cid.code}:${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')}`
+}
+
+/** Returns a key that tells CIDs apart as they are written, their version too. */
+export function exactKey({ bytes }: CID): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
+}
+
+/** Returns the CIDs that a block links to. */
+export async function childrenOf(cid: CID, bytes: Uint8Array): Promise<CID[]> {
+  const links = linksOf(cid, bytes)
+  return (links instanceof Promise ? await links : links).map(link => link.cid)
+}
+
+/** Options of a walk without order. */
+export interface VisitOptions extends Waiting {
+  /** What was met already, by `visitKey` (or `key`): it is left out, with all below it. The walk adds to it. */
+  readonly seen?: Set<string>
+  readonly key?: (cid: CID) => string
+  /** Called with each batch before it is read; gives back those that are not here. */
+  readonly before?: (cids: readonly CID[]) => Promise<unknown>
+}
+
+/**
+ * Yields every block below the roots, and the roots, once. Leaves that the index knows are not read; the others are
+ * read many at a time. Depth costs no stack, and a block that lies on many paths is met once.
+ */
+export async function* visitDag(
+  blocks: WalkBlocks,
+  roots: Iterable<CID>,
+  options: VisitOptions = {},
+): AsyncIterable<Visit> {
+  const { signal, seen = new Set<string>(), key = visitKey } = options
+  const breath = new Breath()
+  const pending: CID[] = []
+  const push = (cids: Iterable<CID>): void => {
+    for (const cid of cids) {
+      const id = key(cid)
+      if (seen.has(id)) continue
+      seen.add(id)
+      pending.push(cid)
+    }
+  }
+  push(roots)
+  while (pending.length > 0) {
+    const batch = pending.splice(Math.max(0, pending.length - BATCH_MAX))
+    await options.before?.(batch)
+    const unread: CID[] = []
+    for (const cid of batch) {
+      const known = await blocks.stat(cid, { signal })
+      if (known !== undefined && (known.leaf || isLinkless(cid.code))) yield { cid, size: known.size }
+      else unread.push(cid)
+      if (breath.due) await breath.take(signal)
+    }
+    for await (const { cid, bytes } of unread.length > 1
+      ? blocks.getMany(unread, { signal })
+      : getOne(blocks, unread, signal)) {
+      push(await childrenOf(cid, bytes))
+      yield { cid, size: bytes.length }
+      if (breath.due) await breath.take(signal)
+    }
+  }
+}
+
+async function* getOne(
+  blocks: WalkBlocks,
+  cids: readonly CID[],
+  signal: AbortSignal | undefined,
+): AsyncIterable<Block> {
+  for (const cid of cids) yield { cid, bytes: await blocks.get(cid, { signal }) }
+}
+
+/** Options of a walk in order. */
+export interface OrderedOptions extends Waiting {
+  /** What cannot be read is left out, with all below it, in place of failing. */
+  readonly partial?: boolean
+}
+
+/**
+ * Yields the blocks of a DAG in depth-first order, a parent before its children and links in the order of the block,
+ * each CID where it is met first. Runs of leaves are read ahead.
+ */
+export async function* readDag(blocks: WalkBlocks, root: CID, options: OrderedOptions = {}): AsyncIterable<Block> {
+  const { signal } = options
+  const breath = new Breath()
+  const seen = new Set<string>()
+  // What is still to come, last first.
+  const pending: CID[] = [root]
+  while (pending.length > 0) {
+    const run = await nextRun(blocks, pending, seen, signal)
+    const last = run.at(-1)
+    if (last === undefined) continue
+    const read =
+      options.partial === true
+        ? readSome(blocks, run, signal)
+        : run.length === 1
+          ? getOne(blocks, run, signal)
+          : blocks.getMany(run, { signal })
+    for await (const { cid, bytes } of read) {
+      yield { cid, bytes }
+      // Only the last of a run may have children: what comes next is below it.
+      if (cid === last && !isLinkless(cid.code)) {
+        const children = await childrenOf(cid, bytes)
+        for (let i = children.length - 1; i >= 0; i -= 1) {
+          const child = children[i]
+          if (child !== undefined && !seen.has(exactKey(child))) pending.push(child)
+        }
+      }
+      if (breath.due) await breath.take(signal)
+    }
+  }
+}
+
+/** Takes the next CIDs that can be read together: leaves, and at the end one block that may have links. */
+async function nextRun(
+  blocks: WalkBlocks,
+  pending: CID[],
+  seen: Set<string>,
+  signal: AbortSignal | undefined,
+): Promise<CID[]> {
+  const run: CID[] = []
+  while (run.length < BATCH_MAX) {
+    const cid = pending.pop()
+    if (cid === undefined) break
+    const key = exactKey(cid)
+    if (seen.has(key)) continue
+    seen.add(key)
+    run.push(cid)
+    if (cid.code === RAW) continue
+    const known = await blocks.stat(cid, { signal })
+    if (known?.leaf !== true) break
+  }
+  return run
+}
+
+async function* readSome(
+  blocks: WalkBlocks,
+  run: readonly CID[],
+  signal: AbortSignal | undefined,
+): AsyncIterable<Block> {
+  for (const cid of run) {
+    let bytes: Uint8Array
+    try {
+      bytes = await blocks.get(cid, { signal })
+    } catch {
+      signal?.throwIfAborted()
+      continue // The caller asked for what can be read.
+    }
+    yield { cid, bytes }
+  }
+}
