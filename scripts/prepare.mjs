@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const out = process.env.TSIPFS_DIST ?? join(root, 'dist')
 
-/** Bun's own binary, without the wrapper that its install script makes. */
+/** Bun's own binary: in the package of the platform, or where its install script has moved it. */
 function bunPath() {
   const require = createRequire(import.meta.url)
   const arch = process.arch === 'arm64' ? 'aarch64' : process.arch
@@ -25,7 +25,8 @@ function bunPath() {
       // Not the package for this machine.
     }
   }
-  return undefined
+  const moved = join(root, 'node_modules/bun/bin/bun.exe')
+  return spawnSync(moved, ['--version']).status === 0 ? moved : undefined
 }
 
 function bun(args) {

@@ -146,14 +146,19 @@ export class State implements Disposable {
   /** Runs `work` in a transaction. It is durable when this resolves; when `work` throws nothing has changed. */
   async write<T>(work: () => T, options: Waiting = {}): Promise<T> {
     await this.#mayWrite(options)
-    await this.#untilFree(() => this.#database.exec('BEGIN IMMEDIATE'), options)
+    // Begun, done and committed in one go: another piece of work in this process may wait for its turn too.
+    return await this.#untilFree(() => this.#transaction(work), options)
+  }
+
+  #transaction<T>(work: () => T): T {
+    this.#database.exec('BEGIN IMMEDIATE')
     try {
       const result = work()
       this.#database.exec('COMMIT')
       return result
     } catch (error) {
       this.#rollBack()
-      throw this.#failure(error)
+      throw error
     } finally {
       this.#undo.length = 0
     }
