@@ -31,7 +31,10 @@ test('blocks that lie in files of the user are read from there, checked', async 
   if (second === undefined) return
   await assert.rejects(repo.blocks.get(second.cid), { kind: 'data-mismatch', message: /was changed/ })
   const damaged = (await Array.fromAsync(repo.maintenance.verify({}))).filter(event => event.kind === 'damaged')
-  assert.deepEqual(damaged, [{ kind: 'damaged', cid: second.cid, reason: 'flipped' }])
+  assert.deepEqual(
+    damaged.map(({ cid, reason }) => [String(cid), reason]),
+    [[String(second.cid), 'flipped']],
+  )
   writeFileSync(path, 'aaa')
   await assert.rejects(repo.blocks.get(second.cid), { message: /too short/ })
   rmSync(path)
