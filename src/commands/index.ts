@@ -64,4 +64,7 @@ export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   'resolve': () => import('./resolve.ts').then(module => module.resolve),
   'shutdown': () => import('./shutdown.ts').then(module => module.shutdown),
   'stats repo': () => import('./stats/repo.ts').then(module => module.statsRepo),
+  'swarm addrs listen': () => import('./swarm/addrs/listen.ts').then(module => module.swarmAddrsListen),
+  'swarm connect': () => import('./swarm/connect.ts').then(module => module.swarmConnect),
+  'swarm peers': () => import('./swarm/peers.ts').then(module => module.swarmPeers),
 } as unknown as Readonly<Record<string, () => Promise<Command>>>

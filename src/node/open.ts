@@ -40,9 +40,17 @@ class LocalNode implements Node {
     return this.#network
   }
 
-  async #startNetwork(_signal: AbortSignal | undefined): Promise<Network> {
-    const { Failure } = await import('../contract/failure.ts')
-    throw new Failure('failed', 'this build has no network yet')
+  async #startNetwork(signal: AbortSignal | undefined): Promise<Network> {
+    if (this.globals.offline) {
+      const { Failure } = await import('../contract/failure.ts')
+      throw new Failure('failed', 'the network is not to be asked', { hint: 'leave out --offline' })
+    }
+    const { startNetwork } = await import('./network/start.ts')
+    return await startNetwork(this, {
+      identity: this.#options.identity ?? 'ephemeral',
+      signal,
+      onWarning: text => this.daemon?.log.write('net', 'error', text),
+    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

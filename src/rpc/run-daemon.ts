@@ -4,6 +4,7 @@ import type { Command } from '../contract/command.ts'
 import { Failure } from '../contract/failure.ts'
 import type { Globals } from '../contract/globals.ts'
 import type { Daemon } from '../node/daemon.ts'
+import type { Network } from '../node/network/network.ts'
 import type { Node } from '../node/node.ts'
 import { type DaemonServer, serveDaemon } from './daemon-server.ts'
 
@@ -52,7 +53,7 @@ export async function* runDaemon(options: DaemonOptions): AsyncGenerator<{ Messa
   const node = openNode(repo, { globals, identity: 'repo', signal: stopped, daemon: state })
   using _strays = catchStrays(state)
   try {
-    if (!globals.offline) await node.network({ signal: stopped })
+    const network = globals.offline ? undefined : await node.network({ signal: stopped })
     const server = await serveDaemon({
       node,
       daemon: state,
@@ -61,7 +62,7 @@ export async function* runDaemon(options: DaemonOptions): AsyncGenerator<{ Messa
       idle: () => void repo.renew().catch(error => state.log.write('repo', 'error', String(error))),
     })
     try {
-      const lines = readyLines(server)
+      const lines = readyLines(server, network)
       for (const Message of lines) yield { Message }
       await tellReady(options, lines)
       if (options.enableGc) void collectRegularly(node, state, stopped)
@@ -76,8 +77,23 @@ export async function* runDaemon(options: DaemonOptions): AsyncGenerator<{ Messa
   }
 }
 
-function readyLines(server: DaemonServer): string[] {
-  return [...server.addresses.map(address => `RPC API server listening on ${address}`), 'Daemon is ready']
+function readyLines(server: DaemonServer, network: Network | undefined): string[] {
+  return [
+    ...listeningLines(network?.swarm.listenAddresses() ?? []),
+    ...server.addresses.map(address => `RPC API server listening on ${address}`),
+    'Daemon is ready',
+  ]
+}
+
+/** As Kubo prints them: `Swarm listening on 127.0.0.1:4001 (TCP)`. */
+function listeningLines(addresses: readonly string[]): string[] {
+  const lines = addresses.map(address => {
+    const [, name, host, transport = '', port = ''] =
+      /^\/(ip4|ip6|dns[46]?)\/([^/]+)\/(tcp|udp)\/(\d+)/.exec(address) ?? []
+    if (host === undefined) return `Swarm listening on ${address}`
+    return `Swarm listening on ${name === 'ip6' ? `[${host}]` : host}:${port} (${transport.toUpperCase()})`
+  })
+  return [...new Set(lines)].sort()
 }
 
 async function collectRegularly(node: Node, state: Daemon, signal: AbortSignal): Promise<void> {

@@ -1,6 +1,28 @@
+import { publicKeyToProtobuf } from '@libp2p/crypto/keys'
+import type { Libp2p } from '@libp2p/interface'
+import { createLibp2p } from 'libp2p'
 import { Failure } from '../../contract/failure.ts'
 import type { Node } from '../node.ts'
+import { BandwidthCounter } from './bandwidth.ts'
+import { ConnectionLimits } from './connection-limits.ts'
+import { createExchange } from './exchange.ts'
+import { AddressFilters } from './filters.ts'
+import { createForwarding } from './forwarding.ts'
+import { logText } from './libp2p-log.ts'
+import { agentVersion, identityKey, libp2pOptions } from './libp2p-options.ts'
+import { listenAddresses } from './listen.ts'
+import { createNameRecords } from './name-records.ts'
 import type { Network } from './network.ts'
+import type { Components, PartBase, PartContext } from './parts.ts'
+import { createPeering } from './peering.ts'
+import { createProviding } from './providing.ts'
+import { createPubsub, pubsubServices } from './pubsub.ts'
+import { createRouting, routingServices } from './routing.ts'
+import { numberAt, textsAt } from './settings.ts'
+import { createSwarm } from './swarm.ts'
+
+const HIGH_WATER_DEFAULT = 96
+const DIALS_MAX = { repo: 64, ephemeral: 8 }
 
 export interface StartOptions {
   /** `repo`: the repo's identity, listening, for the daemon alone. `ephemeral`: a fresh key, a client that dials few. */
@@ -9,13 +31,141 @@ export interface StartOptions {
   readonly signal?: AbortSignal | undefined
   /** Told what goes wrong without ending anything: an address that cannot be listened on. */
   readonly onWarning?: ((text: string) => void) | undefined
-  /** `daemon --enable-pubsub-experiment=false`, config `Pubsub.Enabled`: undefined leaves it to the config. */
-  readonly pubsub?: boolean | undefined
-  /** `daemon --routing`: overrides `Routing.Type`. */
-  readonly routing?: string | undefined
 }
 
 /** Starts libp2p for a node. It serves and fills `node.repo.blocks`. Whoever started it disposes of it. */
-export async function startNetwork(_node: Pick<Node, 'repo' | 'globals'>, _options: StartOptions): Promise<Network> {
-  throw new Failure('failed', 'this build has no network yet')
+export async function startNetwork(
+  node: Pick<Node, 'repo' | 'globals' | 'daemon'>,
+  options: StartOptions,
+): Promise<Network> {
+  const config = await node.repo.config.read()
+  const closing = new AbortController()
+  const base: PartBase = {
+    node,
+    config,
+    identity: options.identity,
+    signal: closing.signal,
+    log: (logger, level, text) => node.daemon?.log.write(logger, level, text),
+  }
+  const started = await startLibp2p(base, options)
+  const stack = new AsyncDisposableStack()
+  stack.defer(() => started.context.libp2p.stop())
+  stack.defer(() => closing.abort(new DOMException('the network is closing', 'AbortError')))
+  try {
+    return await assemble(started, stack)
+  } catch (error) {
+    await stack.disposeAsync()
+    throw error
+  }
+}
+
+interface Started {
+  readonly context: PartContext
+  readonly filters: AddressFilters
+  readonly limits: ConnectionLimits
+  readonly bandwidth: BandwidthCounter
+}
+
+async function startLibp2p(base: PartBase, { signal, onWarning }: StartOptions): Promise<Started> {
+  const { config, identity } = base
+  const filters = new AddressFilters(textsAt(config, 'Swarm.AddrFilters'))
+  const max = {
+    connections: 2 * numberAt(config, 'Swarm.ConnMgr.HighWater', HIGH_WATER_DEFAULT),
+    dials: DIALS_MAX[identity],
+  }
+  const limits = new ConnectionLimits(filters, max)
+  const listen = identity === 'repo' ? listenAddresses(config, onWarning) : []
+  const refused: string[] = []
+  let components: Components | undefined
+  const [privateKey, ...services] = await Promise.all([
+    identityKey(identity, config),
+    routingServices(base),
+    pubsubServices(base),
+  ])
+  const libp2p = await createLibp2p(
+    libp2pOptions({
+      base,
+      privateKey,
+      listen,
+      limits,
+      max,
+      services: Object.assign({}, ...services, {
+        inside: (inside: Components) => {
+          components = inside
+          return {}
+        },
+      }),
+      onError: (component, format, args) => {
+        if (component === 'libp2p:transports' && format.includes('could not listen')) refused.push(refusal(args))
+        base.log('net', 'debug', `${component}: ${logText(format, args)}`)
+      },
+    }),
+  )
+  if (components === undefined) throw new Error('libp2p made no services')
+  limits.watch(libp2p)
+  await libp2p.start()
+  if (signal?.aborted === true) {
+    await libp2p.stop()
+    signal.throwIfAborted()
+  }
+  await checkListening(libp2p, components, refused, listen, onWarning)
+  return { context: { ...base, libp2p, components }, filters, limits, bandwidth: new BandwidthCounter() }
+}
+
+/** One address that cannot be listened on is a warning; when there is no other, the start fails. */
+async function checkListening(
+  libp2p: Libp2p,
+  components: Components,
+  refused: readonly string[],
+  listen: readonly string[],
+  onWarning: ((text: string) => void) | undefined,
+): Promise<void> {
+  if (listen.length > 0 && components.transportManager.getAddrs().length === 0) {
+    await libp2p.stop()
+    throw new Failure('network', `failed to listen on any address: ${refused.join('; ')}`, {
+      hint: 'change Addresses.Swarm, or end whatever uses the port',
+    })
+  }
+  for (const text of refused) onWarning?.(`not listening on ${text}`)
+}
+
+/** The arguments are those of libp2p's line: the transport, the address, the error. */
+function refusal(args: readonly unknown[]): string {
+  const [, address, error] = args
+  return `${String(address)}: ${error instanceof Error ? error.message : String(error)}`
+}
+
+async function assemble(
+  { context, filters, limits, bandwidth }: Started,
+  stack: AsyncDisposableStack,
+): Promise<Network> {
+  const own = <T extends object>(part: T & Partial<AsyncDisposable>): T => {
+    const dispose = part[Symbol.asyncDispose]
+    if (dispose !== undefined) stack.defer(() => dispose.call(part))
+    return part
+  }
+  const { libp2p, config, identity } = context
+  const swarm = createSwarm(context, { filters, limits })
+  const routing = own(await createRouting(context))
+  const pubsub = own(await createPubsub(context))
+  const { bitswap, openExchange } = own(await createExchange(context, routing))
+  const network: Network = {
+    peerId: libp2p.peerId.toString(),
+    identity,
+    agentVersion: agentVersion(config),
+    publicKey: libp2p.peerId.publicKey === undefined ? new Uint8Array() : publicKeyToProtobuf(libp2p.peerId.publicKey),
+    protocols: () => libp2p.getProtocols().sort(),
+    swarm,
+    routing,
+    pubsub,
+    bitswap,
+    openExchange,
+    peering: own(createPeering(context)),
+    forwarding: own(createForwarding(context)),
+    providing: own(await createProviding(context, routing)),
+    naming: own(await createNameRecords(context, { routing, pubsub })),
+    bandwidth: filter => bandwidth.read(filter),
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  }
+  return network
 }

@@ -1,0 +1,16 @@
+import type { View } from '../contract/command.ts'
+import type { Params } from '../contract/params.ts'
+
+/** What several commands about the network answer: lines of text; null when there are none. */
+export interface Strings {
+  readonly Strings: readonly string[] | null
+}
+
+/** Prints one text a line. */
+export async function renderStrings<P extends Params>(
+  outputs: AsyncIterable<Strings>,
+  { out }: View<P>,
+): Promise<void> {
+  const { escapeName } = await import('./_escape.ts')
+  for await (const { Strings } of outputs) for (const line of Strings ?? []) await out.write(`${escapeName(line)}\n`)
+}
