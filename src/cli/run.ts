@@ -26,6 +26,7 @@ export async function run(io: Io): Promise<number> {
 }
 
 async function runCommandLine(io: Io): Promise<number> {
+  if (io.args[0] === '--version') return await runCommandLine({ ...io, args: ['version', ...io.args.slice(1)] })
   if (io.args[0] === 'complete') {
     const { complete } = await import('./complete.ts')
     await complete(io.args.slice(io.args[1] === '--' ? 2 : 1), io)
@@ -107,13 +108,14 @@ async function openSource(
   caller: Caller,
 ): Promise<AsyncIterable<SourceEntry>> {
   if (command.source !== undefined) return command.source(input, paths, caller)
-  if (!Object.values(command.params).some(param => param.place === 'files')) return noSource()
+  const param = Object.values(command.params).find(param => param.place === 'files')
+  if (param === undefined || (paths.length === 0 && !param.stdin)) return noSource()
   const { readFiles } = await import('./read-files.ts')
   return readFiles(paths, caller)
 }
 
 async function* noSource(): AsyncIterable<SourceEntry> {
-  // The command takes no files.
+  // The command takes no files, or none was named.
 }
 
 async function createView(command: Command, call: Call, parsed: Parsed, io: Io, kind: ProgressKind): Promise<View> {
