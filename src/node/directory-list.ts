@@ -3,7 +3,7 @@ import { nameFromBytes } from '../contract/surrogate-escape.ts'
 import type { Blocks, Waiting } from '../repo/roles.ts'
 import { type Link, linksOf } from './codecs.ts'
 import { decodeDagPb } from './dag-pb.ts'
-import { listDirectory } from './directory.ts'
+import { listDirectory, type ShardOptions } from './directory.ts'
 import { decodeUnixfs, type UnixFs } from './unixfs.ts'
 
 const DAG_PB = 0x70
@@ -23,17 +23,20 @@ export interface ListedEntry {
   /** Permission bits with setuid, setgid and sticky; 0 when there are none. */
   readonly mode: number
   readonly mtime: UnixFs['mtime']
+  /** Slots of a shard, when it is a folder that is sharded and was looked into. */
+  readonly fanout?: number | undefined
+}
+
+/** Options of `listEntries`. */
+export interface ListOptions extends ShardOptions {
+  readonly looksInto: boolean
 }
 
 /**
  * Yields what Kubo's `ls` lists of a node: the entries of a folder, sharded or not, and the links of anything else.
  * With `looksInto` the entries themselves are read, ahead of their turn, for their type and size.
  */
-export async function* listEntries(
-  blocks: ListBlocks,
-  cid: CID,
-  options: Waiting & { readonly looksInto: boolean },
-): AsyncIterable<ListedEntry> {
+export async function* listEntries(blocks: ListBlocks, cid: CID, options: ListOptions): AsyncIterable<ListedEntry> {
   let batch: Link[] = []
   for await (const link of listLinks(blocks, cid, options)) {
     if (batch.push(link) < BATCH_MAX) continue
@@ -43,7 +46,7 @@ export async function* listEntries(
   yield* describe(blocks, batch, options)
 }
 
-async function* listLinks(blocks: ListBlocks, cid: CID, options: Waiting): AsyncIterable<Link> {
+async function* listLinks(blocks: ListBlocks, cid: CID, options: ShardOptions): AsyncIterable<Link> {
   const bytes = await blocks.get(cid, options)
   if (cid.code !== DAG_PB) {
     yield* await linksOf(cid, bytes)
@@ -76,7 +79,7 @@ async function* describe(
   }
 }
 
-function described(unixfs: UnixFs): Pick<ListedEntry, 'size' | 'kind' | 'target' | 'mode' | 'mtime'> {
+function described(unixfs: UnixFs): Pick<ListedEntry, 'size' | 'kind' | 'target' | 'mode' | 'mtime' | 'fanout'> {
   const { type, data = new Uint8Array(0), mtime } = unixfs
   const mode = (unixfs.mode ?? 0) & 0o7777
   if (type === 'symlink') {
@@ -85,5 +88,20 @@ function described(unixfs: UnixFs): Pick<ListedEntry, 'size' | 'kind' | 'target'
   if (type === 'file' || type === 'raw') {
     return { size: Number(unixfs.fileSize ?? 0), kind: 'file', target: '', mode, mtime }
   }
-  return { size: 0, kind: 'directory', target: '', mode, mtime }
+  const fanout = type === 'hamt-sharded-directory' ? Number(unixfs.fanout ?? 0) : undefined
+  return { size: 0, kind: 'directory', target: '', mode, mtime, fanout }
+}
+
+/** Reads the root block of a path for what `listEntries` tells of an entry. */
+export async function describeRoot(
+  blocks: Pick<Blocks, 'get'>,
+  cid: CID,
+  name: string,
+  options: Waiting = {},
+): Promise<ListedEntry> {
+  const plain = { name, cid, size: 0, kind: 'unknown', target: '', mode: 0, mtime: undefined } as const
+  if (cid.code !== RAW && cid.code !== DAG_PB) return plain
+  const bytes = await blocks.get(cid, options)
+  if (cid.code === RAW) return { ...plain, size: bytes.length, kind: 'file' }
+  return { ...plain, ...described(decodeUnixfs(decodeDagPb(bytes).data ?? new Uint8Array(0))) }
 }

@@ -1,3 +1,4 @@
+import type { CID } from 'multiformats/cid'
 import { nameToBytes } from '../contract/surrogate-escape.ts'
 import { Breath } from '../repo/pause.ts'
 import type { Blocks, Waiting } from '../repo/roles.ts'
@@ -53,6 +54,12 @@ function decodeShard(bytes: Uint8Array, above: HamtShard): HamtShard {
   return shard
 }
 
+/** Options of `listDirectory`. */
+export interface ShardOptions extends Waiting {
+  /** Called for each shard below the root block that was read. */
+  readonly shard?: ((cid: CID, size: number) => void) | undefined
+}
+
 /**
  * Yields the entries of a folder: of a plain one in the order of its block, of a sharded one in the order of its slots,
  * shards read ahead. `unixfs` is the decoded data of `node`. A shard that occurs twice is refused: no name could have
@@ -62,7 +69,7 @@ export async function* listDirectory(
   blocks: Pick<Blocks, 'get' | 'getMany'>,
   node: PbBlock,
   unixfs: UnixFs,
-  options: Waiting = {},
+  options: ShardOptions = {},
 ): AsyncIterable<PbLink> {
   if (unixfs.type !== 'hamt-sharded-directory') {
     yield* node.links
@@ -88,7 +95,9 @@ export async function* listDirectory(
       const key = link.cid.toString()
       if (seen.has(key)) throw malformed('a shard occurs twice', link.cid)
       seen.add(key)
-      levels.push(new Level(blocks, decodeShard(await level.child(), level.shard), options))
+      const bytes = await level.child()
+      options.shard?.(link.cid, bytes.length)
+      levels.push(new Level(blocks, decodeShard(bytes, level.shard), options))
     }
   } finally {
     for (const level of levels) await level.close()
