@@ -24,11 +24,13 @@ export interface Removed {
 }
 
 /**
- * Removes what no pin, MFS or live command needs, and yields each block that was removed. Removes nothing when a
+ * Removes what no pin, MFS or live command needs, and yields each block that was removed. Pins that have expired go
+ * first. Removes nothing when a
  * pinned DAG has a hole: what is below the hole cannot be told from rubbish.
  */
 export async function* collectGarbage(repo: Repo, options: CollectOptions = {}): AsyncIterable<Removed> {
   const { signal } = options
+  if (options.dryRun !== true) await repo.pins.deleteExpired()
   await using collection = await repo.maintenance.beginCollection({ signal })
   const marks = new Marks(repo.blocks, signal)
   for await (const pin of repo.pins.list()) await marks.addPin(pin)

@@ -16,6 +16,10 @@ export interface PinnerNode {
 export interface AddPinOptions extends Waiting {
   readonly recursive?: boolean
   readonly name?: string | undefined
+  /** When the pin stops to count, in milliseconds since 1970. One that would last longer, or for ever, is not cut short. */
+  readonly expires?: number | undefined
+  /** Labels to set; one with an empty value is taken away. */
+  readonly labels?: Readonly<Record<string, string>> | undefined
   /** Called for each block that was found. */
   readonly visited?: (size: number) => void | Promise<void>
 }
@@ -37,19 +41,65 @@ export async function addPin(node: PinnerNode, cid: CID, options: AddPinOptions 
   const { pins } = node.repo
   const { name = '', signal } = options
   checkPinName(name)
+  const present = await pins.get(cid)
+  const marks = marksOf(present, options)
   if (options.recursive === false) {
-    const present = await pins.get(cid)
     if (present?.mode === 'recursive') throw new Failure('failed', `pin: ${cid} already pinned recursively`)
-    await node.repo.blocks.protect([cid], { signal })
-    const bytes = await node.blocks.get(cid, { signal })
-    await options.visited?.(bytes.length)
-    await node.repo.blocks.flush({ signal })
-    await pins.put([{ cid, mode: 'direct', name }])
+    await options.visited?.(await addBlock(node, cid, { signal }))
+    await pins.put([{ cid, mode: 'direct', name, ...marks }])
     return
   }
   await fetchDag(node, [cid], options)
   // A direct pin of the same block is taken over.
-  await pins.replace([cid], [{ cid, mode: 'recursive', name }])
+  await pins.replace([cid], [{ cid, mode: 'recursive', name, ...marks }])
+}
+
+/** Returns what a pin that is set anew keeps of the present one. */
+function marksOf(present: Pin | undefined, options: AddPinOptions): Pick<Pin, 'expires' | 'labels'> {
+  const labels = Object.entries({ ...present?.labels, ...options.labels }).filter(([, value]) => value !== '')
+  const { expires } = options
+  const isLonger = present !== undefined && expires !== undefined && (present.expires ?? expires) > expires
+  const isForEver = present !== undefined && present.expires === undefined
+  return {
+    expires: isForEver ? undefined : isLonger ? present.expires : expires,
+    labels: labels.length === 0 ? undefined : Object.fromEntries(labels),
+  }
+}
+
+/**
+ * Makes a pin last to `expires` (undefined: for ever), from where it is kept: what is no longer here is fetched first.
+ * One that lasts longer stays as it is, unless `shorten` is set. Throws `not-found` for what is not pinned itself.
+ */
+export async function extendPin(
+  node: PinnerNode,
+  cid: CID,
+  options: Waiting & { readonly expires: number | undefined; readonly shorten: boolean },
+): Promise<Pin> {
+  const { pins } = node.repo
+  const pin = await pins.get(cid, { expired: true })
+  if (pin === undefined) {
+    throw new Failure('not-found', `${cid} is not pinned, or its pin expired and was collected`, {
+      hint: `pin it again with: tsipfs pin add ${cid}`,
+      data: { cid: String(cid) },
+    })
+  }
+  const { expires, shorten } = options
+  const lasts = pin.expires ?? Number.POSITIVE_INFINITY
+  if (!shorten && (expires ?? Number.POSITIVE_INFINITY) <= lasts) return pin
+  // Blocks of a pin that has expired may be gone already.
+  if (pin.mode === 'recursive') await fetchDag(node, [cid], options)
+  else await addBlock(node, cid, options)
+  const extended = { ...pin, expires }
+  await pins.put([extended])
+  return extended
+}
+
+/** Makes sure that a block is here, durable, and safe from garbage collection; returns its size. */
+async function addBlock(node: PinnerNode, cid: CID, { signal }: Waiting): Promise<number> {
+  await node.repo.blocks.protect([cid], { signal })
+  const bytes = await node.blocks.get(cid, { signal })
+  await node.repo.blocks.flush({ signal })
+  return bytes.length
 }
 
 /** Makes sure that all below the roots is here, durable, and safe from garbage collection while this process lives. */
@@ -62,7 +112,7 @@ export async function fetchDag(node: PinnerNode, roots: Iterable<CID>, options: 
 
 /** Removes a pin. Without `recursive` only direct pins go. Throws `not-found` for what is not pinned itself. */
 export async function removePin(pins: Pins, cid: CID, recursive: boolean): Promise<void> {
-  const pin = await pins.get(cid)
+  const pin = await pins.get(cid, { expired: true })
   if (pin === undefined)
     throw new Failure('not-found', 'not pinned or pinned indirectly', { data: { cid: String(cid) } })
   if (pin.mode === 'recursive' && !recursive) throw new Failure('failed', `${cid} is pinned recursively`)
@@ -83,13 +133,11 @@ export async function updatePin(
   const present = await pins.get(to)
   if (present?.mode === 'recursive') throw new Failure('failed', "'to' cid was already recursively pinned")
   await fetchDag(node, [to], options)
-  await pins.replace(options.unpin ? [from] : [], [{ cid: to, mode: 'recursive', name: old.name }])
+  await pins.replace(options.unpin ? [from] : [], [{ ...old, cid: to }])
 }
 
 /** How a block is pinned. */
-export type PinStatus =
-  | { readonly mode: PinMode; readonly name: string }
-  | { readonly mode: 'indirect'; readonly name: ''; readonly via: CID }
+export type PinStatus = Omit<Pin, 'cid'> | { readonly mode: 'indirect'; readonly name: ''; readonly via: CID }
 
 /** The types of pins that can be asked for. */
 export type PinType = PinMode | 'indirect' | 'all'
@@ -150,22 +198,45 @@ export interface ListedPin {
   readonly cid: CID
   readonly mode: PinMode | 'indirect'
   readonly name: string
+  readonly expires?: number | undefined
+  readonly labels?: Readonly<Record<string, string>> | undefined
+}
+
+/** Which pins `listPins` yields. */
+export interface ListPinsOptions extends Waiting {
+  /** Part of the name. */
+  readonly name?: string | undefined
+  /** Only those that have expired, and were not collected yet. */
+  readonly expired?: boolean | undefined
+  /** Labels that a pin must have; undefined: with any value. */
+  readonly labels?: ReadonlyMap<string, string | undefined> | undefined
 }
 
 /** Yields pins, each block once, at once when it is found: those that are stored, then what lies below the recursive ones. */
 export async function* listPins(
   node: PinnerNode,
   type: PinType,
-  options: Waiting & { readonly name?: string | undefined } = {},
+  options: ListPinsOptions = {},
 ): AsyncIterable<ListedPin> {
-  const { name = '', signal } = options
+  const { name = '', signal, expired = false, labels = new Map<string, string | undefined>() } = options
+  const now = Date.now()
+  const isWanted = (pin: Pin): boolean =>
+    pin.name.includes(name) &&
+    (!expired || (pin.expires !== undefined && pin.expires <= now)) &&
+    [...labels].every(([key, value]) => {
+      const has = pin.labels !== undefined && Object.hasOwn(pin.labels, key) ? pin.labels[key] : undefined
+      return has !== undefined && (value === undefined || value === has)
+    })
   const stored: Pin[] = []
-  for await (const pin of node.repo.pins.list({ mode: type === 'all' || type === 'indirect' ? 'all' : type })) {
+  for await (const pin of node.repo.pins.list({
+    mode: type === 'all' || type === 'indirect' ? 'all' : type,
+    expired,
+  })) {
     signal?.throwIfAborted()
     stored.push(pin)
-    if (type !== 'indirect' && pin.name.includes(name)) yield pin
+    if (type !== 'indirect' && isWanted(pin)) yield pin
   }
-  if ((type !== 'all' && type !== 'indirect') || name !== '') return
+  if ((type !== 'all' && type !== 'indirect') || name !== '' || expired || labels.size > 0) return
   const listed = new Set(stored.map(({ cid }) => visitKey(cid)))
   const seen = new Set<string>()
   for (const { cid: root, mode } of stored) {

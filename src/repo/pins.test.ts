@@ -46,6 +46,21 @@ test('pins are listed by mode, part of a name, and for as long as they count', a
   assert.equal(await count({ name: 'site' }), 1)
 })
 
+test('a pin that has expired is found when it is asked for, until it is deleted; one that was extended stays', async () => {
+  using fresh = await freshRepo()
+  await using repo = await fresh.open()
+  const [old, later] = [pinOf(1, { expires: Date.now() - 1 }), pinOf(2, { expires: Date.now() + 60_000 })]
+  await repo.pins.put([old, later, pinOf(3)])
+  assert.equal(await repo.pins.get(old.cid), undefined)
+  assert.equal((await repo.pins.get(old.cid, { expired: true }))?.expires, old.expires)
+  assert.equal(await repo.pins.deleteExpired(), 1)
+  assert.equal(await repo.pins.deleteExpired(), 0)
+  assert.equal(await repo.pins.get(old.cid, { expired: true }), undefined)
+  assert.equal((await repo.pins.get(later.cid))?.expires, later.expires)
+  const lines = readFileSync(layoutOf(fresh.path).rootsLog, 'utf8').trimEnd().split('\n')
+  assert.deepEqual(recordOf(lines.at(-1) ?? ''), { unpin: old.cid.toString() })
+})
+
 test('removing tells what was not there, and replacing is one step', async () => {
   using fresh = await freshRepo()
   await using repo = await fresh.open()

@@ -43,8 +43,26 @@ export class StoredPins implements Pins {
     await this.#log.settled()
   }
 
-  async get(cid: CID): Promise<Pin | undefined> {
-    return await this.#state.read(() => this.#find(cid))
+  async get(cid: CID, options: { expired?: boolean } = {}): Promise<Pin | undefined> {
+    const pin = await this.#state.read(() => this.#find(cid))
+    const isExpired = pin?.expires !== undefined && pin.expires <= Date.now()
+    return isExpired && options.expired !== true ? undefined : pin
+  }
+
+  async deleteExpired(): Promise<number> {
+    const now = Date.now()
+    const isAny = await this.#state.read(() => this.#state.row('SELECT 1 FROM pins WHERE expires <= ?', now))
+    if (isAny === undefined) return 0
+    const count = await this.#state.write(() => {
+      // Looked for once more: one that was extended meanwhile stays.
+      const gone = this.#state.rows(`SELECT ${COLUMNS} FROM pins WHERE expires <= ?`, now).map(toPin)
+      this.#state.countRootChange()
+      this.#log.append(gone.map(({ cid }) => ({ unpin: cid.toString() })))
+      for (const { cid } of gone) deletePin(this.#state, cid)
+      return gone.length
+    })
+    await this.#log.settled()
+    return count
   }
 
   async *list(options: { mode?: PinMode | 'all'; name?: string; expired?: boolean } = {}): AsyncIterable<Pin> {

@@ -83,8 +83,12 @@ export interface Pins {
   delete(cids: readonly CID[]): Promise<CID[]>
   /** Puts and deletes in one step. */
   replace(removed: readonly CID[], added: readonly Pin[]): Promise<void>
-  get(cid: CID): Promise<Pin | undefined>
+  /** Returns the pin of a block; one that has expired only with `expired`. */
+  get(cid: CID, options?: { expired?: boolean }): Promise<Pin | undefined>
+  /** Yields pins; those that have expired too with `expired`. */
   list(options?: { mode?: PinMode | 'all'; name?: string; expired?: boolean }): AsyncIterable<Pin>
+  /** Removes the pins that have expired, and returns how many they were. */
+  deleteExpired(): Promise<number>
   count(): Promise<number>
 }
 

@@ -1,5 +1,6 @@
 import { defineCommand } from '../../contract/command.ts'
-import { argumentList, choice, flag, text } from '../../contract/params.ts'
+import { parseExpiry, parseLabels } from '../../contract/expiry.ts'
+import { argumentList, choice, flag, text, texts } from '../../contract/params.ts'
 
 interface Added {
   readonly Pins?: readonly string[]
@@ -14,10 +15,13 @@ export const pinAdd = defineCommand({
   summary: 'Pin objects to the repo',
   description:
     'Keeps objects from garbage collection: with all below them, or the single block with --recursive=false. What is ' +
-    'not here is fetched first. Pinning a second time with another name renames the pin.',
+    'not here is fetched first. Pinning a second time with another name renames the pin. With --expires the pin stops to ' +
+    'count at that time (30d, 2w, 12h, 2030-01-31) and the next collection takes the object away; a pin that lasts ' +
+    'longer is not cut short. Labels are for listing: a label with an empty value is taken away.',
   examples: [
     { line: 'tsipfs pin add bafy…', explains: 'Pin a whole DAG.' },
     { line: 'tsipfs pin add --name=release-1 bafy…', explains: 'Give the pin a name.' },
+    { line: 'tsipfs pin add --expires=30d --label branch=main bafy…', explains: 'Keep it for 30 days, with a label.' },
   ],
   needs: 'repo',
   createsRepo: true,
@@ -27,10 +31,16 @@ export const pinAdd = defineCommand({
     path: argumentList('ipfs-path', 'Objects to be pinned', { stdin: true, complete: 'cid' }),
     recursive: flag('Pin all that lies below the objects too', { short: 'r', initial: true }),
     name: text('A name for the pins', { short: 'n' }),
+    expires: text('When the pins expire; they do not unless given', { placeholder: 'time' }),
+    label: texts('A label for the pins, key=value', { placeholder: 'key=value' }),
     progress: flag('Show progress'),
     fastProvideRoot: choice('Announce the root at once, besides the regular queue'),
     fastProvideDag: choice('Announce all of the DAG by Provide.Strategy after pinning'),
     fastProvideWait: choice('Wait until that is done'),
+  },
+  check(input) {
+    parseExpiry(input.expires ?? 'never', Date.now())
+    parseLabels(input.label)
   },
   async *run(input, { node, globals, signal }) {
     const [{ resolvePath }, { formatCid }, { addPin, checkPinName }] = await Promise.all([
@@ -39,13 +49,14 @@ export const pinAdd = defineCommand({
       import('../../node/pinner.ts'),
     ])
     checkPinName(input.name)
+    const marks = { expires: parseExpiry(input.expires ?? 'never', Date.now()), labels: parseLabels(input.label) }
     const pinned: string[] = []
     const reports = new Reports()
     const work = async (stop: AbortSignal): Promise<void> => {
       for (const path of input.path) {
         const { cid } = await resolvePath(node, path, { signal: stop })
         const visited = (size: number): void => reports.count(size)
-        await addPin(node, cid, { recursive: input.recursive, name: input.name, signal: stop, visited })
+        await addPin(node, cid, { recursive: input.recursive, name: input.name, ...marks, signal: stop, visited })
         pinned.push(formatCid(cid, globals))
       }
     }

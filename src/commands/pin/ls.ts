@@ -1,6 +1,6 @@
 import { defineCommand } from '../../contract/command.ts'
 import { Failure } from '../../contract/failure.ts'
-import { flag, optionalArgumentList, text } from '../../contract/params.ts'
+import { flag, optionalArgumentList, text, texts } from '../../contract/params.ts'
 
 const TYPES = ['direct', 'indirect', 'recursive', 'all'] as const
 type Type = (typeof TYPES)[number]
@@ -9,10 +9,12 @@ interface Listed {
   readonly Cid: string
   readonly Name?: string
   readonly Type: string
+  readonly Expires?: string
+  readonly Labels?: Readonly<Record<string, string>>
 }
 
 interface List {
-  readonly Keys?: Readonly<Record<string, { readonly Type: string; readonly Name: string }>>
+  readonly Keys?: Readonly<Record<string, Omit<Listed, 'Cid'>>>
 }
 
 export const pinLs = defineCommand({
@@ -21,10 +23,13 @@ export const pinLs = defineCommand({
   description:
     'Lists what is pinned: directly, recursively, and indirectly by a recursive pin above it. Finding the indirect ' +
     'ones means looking at all below the recursive pins: --type=recursive is quick. With --stream each pin is printed ' +
-    'as it is found, in less memory. With arguments the command fails when one of them is not pinned.',
+    'as it is found, in less memory. With arguments the command fails when one of them is not pinned. Pins that have expired are listed ' +
+    'with --expired alone, until a collection takes them away. With --long the time at which a pin expires and its ' +
+    'labels are shown too; in JSON they always are.',
   examples: [
     { line: 'tsipfs pin ls --type=recursive --names', explains: 'List the roots that are kept, with names.' },
     { line: 'tsipfs pin ls bafy…', explains: 'Ask whether, and how, one object is pinned.' },
+    { line: 'tsipfs pin ls --expired -q | tsipfs pin rm', explains: 'Remove the pins that have expired.' },
   ],
   needs: 'repo',
   output: input => (input.stream ? 'stream' : 'value'),
@@ -35,9 +40,15 @@ export const pinLs = defineCommand({
     name: text('List only pins whose names contain this; implies --names', { short: 'n' }),
     stream: flag('Print pins as they are found', { short: 's' }),
     names: flag('Show the names of pins'),
+    expired: flag('List only pins that have expired and were not collected yet'),
+    label: texts('List only pins with this label, key or key=value', { placeholder: 'key=value' }),
+    long: flag('Show when pins expire, and their labels; implies --names', { short: 'l' }),
   },
   check(input) {
     typeOf(input.type)
+    if (input.path.length > 0 && (input.expired || input.label.length > 0)) {
+      throw new Failure('usage', '--expired and --label choose among all pins: they go without arguments')
+    }
   },
   async *run(input, { node, globals, signal }) {
     const [{ resolvePath }, { formatCid }, { checkPinName, findPins, listPins }] = await Promise.all([
@@ -47,7 +58,7 @@ export const pinLs = defineCommand({
     ])
     checkPinName(input.name)
     const type = typeOf(input.type)
-    const showsNames = input.names || (input.name ?? '') !== ''
+    const showsNames = input.names || (input.name ?? '') !== '' || input.long
 
     async function* named(): AsyncIterable<Listed> {
       const cids = []
@@ -57,12 +68,23 @@ export const pinLs = defineCommand({
         const pin = found[index]
         if (pin === undefined) throw new Failure('not-found', `path '${input.path[index]}' is not pinned`)
         const via = pin.mode === 'indirect' ? ` through ${formatCid(pin.via, globals)}` : ''
-        yield listed(formatCid(cid, globals), `${pin.mode}${via}`, showsNames ? pin.name : '')
+        yield listed(
+          formatCid(cid, globals),
+          `${pin.mode}${via}`,
+          showsNames ? pin.name : '',
+          pin.mode === 'indirect' ? {} : pin,
+        )
       }
     }
     async function* all(): AsyncIterable<Listed> {
-      for await (const { cid, mode, name } of listPins(node, type, { name: input.name, signal })) {
-        yield listed(formatCid(cid, globals), mode, showsNames ? name : '')
+      const wanted = { name: input.name, expired: input.expired, labels: labelsOf(input.label), signal }
+      for await (const pin of listPins(node, type, wanted)) {
+        yield listed(
+          formatCid(pin.cid, globals),
+          pin.mode,
+          showsNames ? pin.name : '',
+          pin.mode === 'indirect' ? {} : pin,
+        )
       }
     }
     const pins = input.path.length > 0 ? named() : all()
@@ -72,9 +94,9 @@ export const pinLs = defineCommand({
   async render(outputs, { input, out }) {
     for await (const output of outputs) {
       const pins = 'Cid' in output ? [output] : Object.entries(output.Keys ?? {}).map(fromKey)
-      for (const { Cid, Type, Name = '' } of pins) {
-        if (input.quiet) await out.write(`${Cid}\n`)
-        else await out.write(Name === '' ? `${Cid} ${Type}\n` : `${Cid} ${Type} ${Name}\n`)
+      for (const pin of pins) {
+        if (input.quiet) await out.write(`${pin.Cid}\n`)
+        else await out.write(`${[pin.Cid, pin.Type, ...restOf(pin, input.long)].join(' ')}\n`)
       }
     }
   },
@@ -88,18 +110,46 @@ function typeOf(text: string): Type {
   return type
 }
 
-function listed(Cid: string, Type: string, Name: string): Listed {
-  return { Cid, ...(Name === '' ? {} : { Name }), Type }
+function labelsOf(words: readonly string[]): Map<string, string | undefined> {
+  return new Map(
+    words.map(word => {
+      const at = word.indexOf('=')
+      return at < 0 ? [word, undefined] : [word.slice(0, at), word.slice(at + 1)]
+    }),
+  )
+}
+
+/** What of a pin is ours. */
+interface Marks {
+  readonly expires?: number | undefined
+  readonly labels?: Readonly<Record<string, string>> | undefined
+}
+
+function listed(Cid: string, Type: string, Name: string, { expires, labels }: Marks): Listed {
+  return {
+    Cid,
+    ...(Name === '' ? {} : { Name }),
+    Type,
+    ...(expires === undefined ? {} : { Expires: new Date(expires).toISOString() }),
+    ...(labels === undefined ? {} : { Labels: labels }),
+  }
 }
 
 /** Returns the pins as one record, sorted by CID; without any it is empty. */
 async function collect(pins: AsyncIterable<Listed>): Promise<List> {
-  const found: [string, { Type: string; Name: string }][] = []
-  for await (const { Cid, Type, Name = '' } of pins) found.push([Cid, { Type, Name }])
+  const found: [string, Omit<Listed, 'Cid'>][] = []
+  for await (const { Cid, Name = '', ...rest } of pins) found.push([Cid, { ...rest, Name }])
   if (found.length === 0) return {}
   return { Keys: Object.fromEntries(found.sort(([one], [other]) => (one < other ? -1 : 1))) }
 }
 
-function fromKey([Cid, { Type, Name }]: [string, { readonly Type: string; readonly Name: string }]): Listed {
-  return { Cid, Type, Name }
+function fromKey([Cid, pin]: [string, Omit<Listed, 'Cid'>]): Listed {
+  return { Cid, ...pin }
+}
+
+function restOf({ Name = '', Expires, Labels }: Listed, long: boolean): string[] {
+  const words = Name === '' ? [] : [Name]
+  if (!long) return words
+  if (Expires !== undefined) words.push(`expires=${Expires}`)
+  return [...words, ...Object.entries(Labels ?? {}).map(([key, value]) => `${key}=${value}`)]
 }
