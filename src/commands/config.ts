@@ -33,8 +33,12 @@ export const config = defineCommand({
     if (input.value === undefined) {
       const whole = await store.read()
       const value = configValue(whole, input.key)
-      const { expandConfigValue } = await import('../node/auto-values.ts')
-      yield { Key: input.key, Value: input.expandAuto ? expandConfigValue(whole, input.key, value) : value }
+      const [{ expandConfigValue }, { sortKeys }] = await Promise.all([
+        import('../node/auto-values.ts'),
+        import('../repo/config-values.ts'),
+      ])
+      const shown = input.expandAuto ? expandConfigValue(whole, input.key, value) : value
+      yield { Key: input.key, Value: sortKeys(shown) }
       return
     }
     if (input.expandAuto) {

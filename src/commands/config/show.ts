@@ -26,14 +26,17 @@ export const configShow = defineCommand({
       return
     }
     const whole = withoutSecrets(await store.read())
-    const { expandConfig } = await import('../../node/auto-values.ts')
-    yield input.expandAuto ? expandConfig(whole) : whole
+    const [{ expandConfig }, { sortKeys }] = await Promise.all([
+      import('../../node/auto-values.ts'),
+      import('../../repo/config-values.ts'),
+    ])
+    yield sortKeys(input.expandAuto ? expandConfig(whole) : whole)
   },
   async render(outputs, { input, out }) {
-    const { prettyJson, sortKeys } = await import('../../repo/config-values.ts')
+    const { prettyJson } = await import('../../repo/config-values.ts')
     for await (const whole of outputs) {
       if (input.origin) for (const line of originLines(whole)) await out.write(`${line}\n`)
-      else await out.write(`${prettyJson(sortKeys(whole))}\n`)
+      else await out.write(`${prettyJson(whole)}\n`)
     }
   },
 })
