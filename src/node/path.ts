@@ -61,6 +61,13 @@ function readPath(path: string): ContentPath | string {
   }
 }
 
+/** Returns a path that `parsePath` takes as Kubo writes it: cleaned, with its root as it was written, never a URI. */
+export function pathText(text: string): string {
+  const path = fromUri(text)
+  const whole = typeof readPath(path) === 'string' ? `/ipfs/${text}` : path
+  return `/${segmentsOf(whole).join('/')}${whole.endsWith('/') ? '/' : ''}`
+}
+
 /** Returns the name at the end of a path: of `CID/a/` it is `a`, of a CID alone the CID. */
 export function lastName(text: string): string {
   return segmentsOf(fromUri(text)).at(-1) ?? text
