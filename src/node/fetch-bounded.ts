@@ -43,7 +43,8 @@ export async function requestBounded(url: string, request: BoundedRequest): Prom
       let total = 0
       for await (const piece of body) {
         total += piece.length
-        if (total > request.bytesMax) throw new Failure('network', `${url}: the answer is larger than ${request.bytesMax} bytes`)
+        if (total > request.bytesMax)
+          throw new Failure('network', `${url}: the answer is larger than ${request.bytesMax} bytes`)
         yield piece
       }
     },

@@ -1,4 +1,3 @@
-import { parseDuration } from '../contract/duration.ts'
 import { Failure } from '../contract/failure.ts'
 import type { Waiting } from '../repo/roles.ts'
 import type { NameRecord } from './ipns/record.ts'
@@ -126,8 +125,11 @@ export async function* searchRecords(
 
 /** Returns the newest record in the repo that has not expired, and whether it may be used without asking others. */
 async function recordHere(node: NamingNode, name: Uint8Array) {
-  const [{ checkRecord, compareRecords, parseRecord, ttlOf }, { fetchedRecord, heldRecord, publishedRecord, textAt }] =
-    await Promise.all([import('./ipns/record.ts'), import('./ipns/stored-names.ts')])
+  const [
+    { checkRecord, compareRecords, parseRecord, ttlOf },
+    { fetchedRecord, heldRecord, publishedRecord },
+    { durationAt },
+  ] = await Promise.all([import('./ipns/record.ts'), import('./ipns/stored-names.ts'), import('./network/settings.ts')])
   const { values, config } = node.repo
   const fetched = await fetchedRecord(values, name)
   const stored = [fetched?.bytes, await publishedRecord(values, name), await heldRecord(values, name)]
@@ -145,12 +147,9 @@ async function recordHere(node: NamingNode, name: Uint8Array) {
   }
   const record = valid.sort(compareRecords).at(-1)
   if (record === undefined) return undefined
-  const longest = textAt(await config.read(), 'Ipns.MaxCacheTTL')
   const ttl = ttlOf(record)
-  const ttlMs = Math.min(
-    ttl === undefined ? TTL_DEFAULT_MS : Number(ttl) / 1e6,
-    longest === undefined ? Number.POSITIVE_INFINITY : parseDuration(longest),
-  )
+  const longestMs = durationAt(await config.read(), 'Ipns.MaxCacheTTL', Number.POSITIVE_INFINITY)
+  const ttlMs = Math.min(ttl === undefined ? TTL_DEFAULT_MS : Number(ttl) / 1e6, longestMs)
   return { record, isFresh: fetched !== undefined && fetched.fetchedAt + ttlMs > Date.now() }
 }
 

@@ -18,7 +18,10 @@ export const namePublish = defineCommand({
     'as it takes; with --allow-offline the record is only stored then.',
   examples: [
     { line: 'tsipfs name publish /ipfs/bafy…', explains: 'Publish under the name of the repo.' },
-    { line: 'tsipfs name publish --key=site --ttl=1m -Q bafy…', explains: 'Publish under another key; print the name only.' },
+    {
+      line: 'tsipfs name publish --key=site --ttl=1m -Q bafy…',
+      explains: 'Publish under another key; print the name only.',
+    },
   ],
   needs: 'network',
   createsRepo: true,
@@ -28,7 +31,10 @@ export const namePublish = defineCommand({
     path: argument('ipfs-path', 'What the name is to point to', { stdin: true, complete: 'cid' }),
     key: text('Name of the key, or its peer id', { short: 'k', initial: 'self', complete: 'key' }),
     resolve: flag('Check first that the path can be resolved', { initial: true }),
-    lifetime: text(`How long the record is valid (default ${LIFETIME_DEFAULT})`, { short: 't', placeholder: 'duration' }),
+    lifetime: text(`How long the record is valid (default ${LIFETIME_DEFAULT})`, {
+      short: 't',
+      placeholder: 'duration',
+    }),
     ttl: text('How long others may keep the record before they ask again (default 5m)', { placeholder: 'duration' }),
     quieter: flag('Print only the name', { short: 'Q', caller: true }),
     v1compat: flag('Include the fields and signature of old records', { initial: true }),
@@ -75,7 +81,9 @@ export const namePublish = defineCommand({
   },
   async render(outputs, { out, input }) {
     for await (const { Name, Value } of outputs) {
-      await out.write(input.quieter ? `${escapeName(Name)}\n` : `Published to ${escapeName(Name)}: ${escapeName(Value)}\n`)
+      await out.write(
+        input.quieter ? `${escapeName(Name)}\n` : `Published to ${escapeName(Name)}: ${escapeName(Value)}\n`,
+      )
     }
   },
 })

@@ -78,6 +78,7 @@ function afterName(view: DataView, from: number): number {
 
 function joined(data: Uint8Array): string {
   const parts: Uint8Array[] = []
-  for (let at = 0; at < data.length; at += 1 + (data[at] ?? 0)) parts.push(data.subarray(at + 1, at + 1 + (data[at] ?? 0)))
+  for (let at = 0; at < data.length; at += 1 + (data[at] ?? 0))
+    parts.push(data.subarray(at + 1, at + 1 + (data[at] ?? 0)))
   return new TextDecoder().decode(Buffer.concat(parts))
 }

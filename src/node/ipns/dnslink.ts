@@ -1,25 +1,24 @@
 import { Failure, isAbort } from '../../contract/failure.ts'
 import { isObject } from '../../repo/config-values.ts'
 import type { Repo, Waiting } from '../../repo/roles.ts'
+import { durationAt } from '../network/settings.ts'
 import { dnsTextOverHttps, type TextAnswer } from './dns-over-https.ts'
-import { cachedLink, keepLink, textAt } from './stored-names.ts'
-import { parseDuration } from '../../contract/duration.ts'
+import { cachedLink, keepLink } from './stored-names.ts'
 
 const LOOKUP_TIMEOUT_MS = 15_000
 const DOMAIN_LENGTH_MAX = 253
 const LABEL_LENGTH_MAX = 63
 /** More TXT records than this are not looked at. */
 const RECORDS_MAX = 100
-const NO_RECORD = 'could not resolve name: DNSLink lookup could not find a TXT record (https://docs.ipfs.tech/concepts/dnslink/)'
+const NO_RECORD =
+  'could not resolve name: DNSLink lookup could not find a TXT record (https://docs.ipfs.tech/concepts/dnslink/)'
 const MANY_RECORDS =
   'could not resolve name: DNSLink lookup returned more than one IPFS content path; ask domain owner to remove duplicate TXT records'
 
 /** Returns true for what can be a domain name. */
 export function isDomainName(text: string): boolean {
   const labels = text.replace(/\.$/, '').split('.')
-  return (
-    text.length <= DOMAIN_LENGTH_MAX && labels.every(label => label.length > 0 && label.length <= LABEL_LENGTH_MAX)
-  )
+  return text.length <= DOMAIN_LENGTH_MAX && labels.every(label => label.length > 0 && label.length <= LABEL_LENGTH_MAX)
 }
 
 /**
@@ -42,9 +41,8 @@ export async function resolveDnslink(
   }
   const { records, ttlMs } = await lookup(repo, `_dnslink.${domain}.`, domain, options)
   const target = await targetIn(records, domain)
-  const config = await repo.config.read()
-  const longest = textAt(config, 'DNS.MaxCacheTTL')
-  const keptMs = Math.min(ttlMs, longest === undefined ? Number.POSITIVE_INFINITY : parseDuration(longest))
+  const longestMs = durationAt(await repo.config.read(), 'DNS.MaxCacheTTL', Number.POSITIVE_INFINITY)
+  const keptMs = Math.min(ttlMs, longestMs)
   if (keptMs > 0) await keepLink(repo, domain, { target, expiresAt: Date.now() + keptMs })
   return target
 }

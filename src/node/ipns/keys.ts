@@ -27,7 +27,8 @@ export async function findKey(repo: KeyHolder, text: string): Promise<PrivateKey
   if (wanted !== undefined) {
     for await (const { key } of allKeys(repo)) if (equalBytes(peerIdBytes(key.publicKey), wanted)) return key
   }
-  const cause = wanted === undefined ? 'no key by the given name was found' : 'no key by the given name or PeerID was found'
+  const cause =
+    wanted === undefined ? 'no key by the given name was found' : 'no key by the given name or PeerID was found'
   throw new Failure('not-found', cause, { hint: 'tsipfs key ls shows those there are', data: { name: text } })
 }
 

@@ -2,10 +2,11 @@ import { Failure } from '../../contract/failure.ts'
 import { type PrivateKey, peerIdBytes } from '../../repo/keys.ts'
 import type { Waiting } from '../../repo/roles.ts'
 import type { Network } from '../network/network.ts'
+import { textsAt } from '../network/settings.ts'
 import type { Node } from '../node.ts'
 import { formatName } from './name.ts'
 import { createRecord, type NameRecord, parseRecord, sequenceOf, targetOf } from './record.ts'
-import { keepFetched, listAt, publishedKey } from './stored-names.ts'
+import { keepFetched, publishedKey } from './stored-names.ts'
 
 /** https://specs.ipfs.tech/ipns/ipns-record/: how long a record counts when nobody says, as in Kubo. */
 export const LIFETIME_DEFAULT_MS = 48 * 3_600_000
@@ -48,11 +49,7 @@ export async function publishName(
 }
 
 /** Returns the network that a record is to be handed to; undefined when it is only stored. */
-export async function networkFor(
-  node: PublishNode,
-  mode: PublishMode,
-  options: Waiting,
-): Promise<Network | undefined> {
+export async function networkFor(node: PublishNode, mode: PublishMode, options: Waiting): Promise<Network | undefined> {
   if (mode === 'network') return await node.network({ signal: options.signal })
   return mode === 'here' && node.daemon !== undefined && !node.globals.offline
     ? await node.network({ signal: options.signal })
@@ -89,7 +86,7 @@ export async function sendRecord(
 
 /** Returns the URLs of `Ipns.DelegatedPublishers`. Throws `failed`, in Kubo's words, when there is none. */
 export async function delegatedPublishers(node: Pick<Node, 'repo'>): Promise<string[]> {
-  const urls = listAt(await node.repo.config.read(), 'Ipns.DelegatedPublishers').filter(url => url !== 'auto')
+  const urls = textsAt(await node.repo.config.read(), 'Ipns.DelegatedPublishers').filter(url => url !== 'auto')
   if (urls.length > 0) return urls
   throw new Failure(
     'failed',

@@ -3,7 +3,15 @@ import type { Waiting } from '../../repo/roles.ts'
 import type { Node } from '../node.ts'
 import { newestRecord } from './newest-record.ts'
 import { delegatedPublishers, networkFor, type PublishMode, sendRecord } from './publish.ts'
-import { checkRecord, compareRecords, type NameRecord, parseRecord, RECORD_BYTES_MAX, sequenceOf, targetOf } from './record.ts'
+import {
+  checkRecord,
+  compareRecords,
+  type NameRecord,
+  parseRecord,
+  RECORD_BYTES_MAX,
+  sequenceOf,
+  targetOf,
+} from './record.ts'
 import { holdRecord } from './stored-names.ts'
 
 /**
@@ -26,11 +34,13 @@ export async function putRecord(
   const record = await asFailure('invalid IPNS record', () => parseRecord(bytes))
   await asFailure('record validation failed', () => checkRecord(record, name))
   const network = await networkFor(node, mode, { signal })
-  const present = await presentRecord(mode === 'network' ? node : { ...node, globals: { ...node.globals, offline: true } })
+  const present = await presentRecord(
+    mode === 'network' ? node : { ...node, globals: { ...node.globals, offline: true } },
+  )
   if (present !== undefined && !force && sequenceOf(present) >= sequenceOf(record) && !isSame(present, record)) {
     throw new Failure(
       'failed',
-      `existing IPNS record has sequence ${sequenceOf(present)} >= new record sequence ${sequenceOf(record)}, use 'ipfs name put --force' to skip this check`,
+      `existing IPNS record has sequence ${sequenceOf(present)} >= new record sequence ${sequenceOf(record)}, use --force to skip this check`,
     )
   }
   if (present !== undefined && compareRecords(present, record) > 0) {

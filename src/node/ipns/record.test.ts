@@ -13,8 +13,8 @@ import {
   parseRecord,
   sequenceOf,
   signatureType,
-  ttlOf,
   targetOf,
+  ttlOf,
 } from './record.ts'
 import { decodeForm, encodeForm } from './record-form.ts'
 

@@ -1,13 +1,14 @@
 import { setTimeout as later } from 'node:timers/promises'
-import { parseDuration } from '../../contract/duration.ts'
+import { formatDuration } from '../../contract/duration.ts'
 import { Failure } from '../../contract/failure.ts'
 import { peerIdBytes } from '../../repo/keys.ts'
 import type { Config, Repo, Waiting } from '../../repo/roles.ts'
+import { durationAt } from '../network/settings.ts'
 import { allKeys } from './keys.ts'
 import { formatName } from './name.ts'
 import { LIFETIME_DEFAULT_MS } from './publish.ts'
 import { createRecord, parseRecord, sequenceOf, signatureType, targetOf, ttlOf, validUntil } from './record.ts'
-import { publishedKey, publishedRecord, textAt } from './stored-names.ts'
+import { publishedKey, publishedRecord } from './stored-names.ts'
 
 const PERIOD_DEFAULT_MS = 4 * 3_600_000
 const PERIOD_MIN_MS = 60_000
@@ -24,17 +25,16 @@ export interface Republishing extends Waiting {
 
 /** Returns `Ipns.RepublishPeriod` and `Ipns.RecordLifetime` in milliseconds. Throws `failed`, in Kubo's words. */
 export function republishTimes(config: Config): { readonly periodMs: number; readonly lifetimeMs: number } {
-  const period = textAt(config, 'Ipns.RepublishPeriod')
-  const lifetime = textAt(config, 'Ipns.RecordLifetime')
-  const periodMs = period === undefined ? PERIOD_DEFAULT_MS : parseDuration(period, 'Ipns.RepublishPeriod')
-  const lifetimeMs = lifetime === undefined ? LIFETIME_DEFAULT_MS : parseDuration(lifetime, 'Ipns.RecordLifetime')
+  const periodMs = durationAt(config, 'Ipns.RepublishPeriod', PERIOD_DEFAULT_MS)
+  const lifetimeMs = durationAt(config, 'Ipns.RecordLifetime', LIFETIME_DEFAULT_MS)
+  const [period, lifetime] = [formatDuration(periodMs), formatDuration(lifetimeMs)]
   if (periodMs < PERIOD_MIN_MS || periodMs > PERIOD_MAX_MS) {
     throw new Failure('failed', `config setting IPNS.RepublishPeriod is not between 1min and 1day: ${period}`)
   }
   if (lifetimeMs < periodMs) {
     throw new Failure(
       'failed',
-      `config setting IPNS.RecordLifetime (${lifetime}) must be >= IPNS.RepublishPeriod, otherwise records expire before they are republished`,
+      `config setting IPNS.RecordLifetime (${lifetime}) must be >= IPNS.RepublishPeriod (${period}), otherwise records expire before they are republished`,
     )
   }
   return { periodMs, lifetimeMs }

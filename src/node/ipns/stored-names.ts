@@ -1,6 +1,6 @@
 import { base32upper } from 'multiformats/bases/base32'
-import { isObject, valueAt } from '../../repo/config-values.ts'
-import type { Config, Repo, Values } from '../../repo/roles.ts'
+import type { Repo, Values } from '../../repo/roles.ts'
+import { numberAt } from '../network/settings.ts'
 
 /** Records that this repo has published, as Kubo names them: journalled, they cannot be found anew. */
 const PUBLISHED = '/ipns/'
@@ -48,10 +48,7 @@ export async function holdRecord(values: Pick<Values, 'put'>, name: Uint8Array, 
 }
 
 /** Returns the record that was fetched for a name, expired or not. */
-export async function fetchedRecord(
-  values: Pick<Values, 'get'>,
-  name: Uint8Array,
-): Promise<FetchedRecord | undefined> {
+export async function fetchedRecord(values: Pick<Values, 'get'>, name: Uint8Array): Promise<FetchedRecord | undefined> {
   const stored = await values.get(FETCHED + base32upper.baseEncode(name))
   if (stored === undefined || stored.length < 8) return undefined
   const fetchedAt = Number(new DataView(stored.buffer, stored.byteOffset).getBigUint64(0))
@@ -83,36 +80,6 @@ export async function keepLink(store: Store, domain: string, link: CachedLink): 
   await keep(store, DNSLINK, domain, value)
 }
 
-/** Returns a number of the config; undefined when there is none. */
-export function numberAt(config: Config, key: string): number | undefined {
-  try {
-    const value = valueAt(config, key)
-    return typeof value === 'number' ? value : undefined
-  } catch {
-    // The key is not there.
-    return undefined
-  }
-}
-
-/** Returns a text of the config; undefined when there is none, or an empty one. */
-export function textAt(config: Config, key: string): string | undefined {
-  try {
-    const value = valueAt(config, key)
-    return typeof value === 'string' && value !== '' ? value : undefined
-  } catch {
-    // The key is not there.
-    return undefined
-  }
-}
-
-/** Returns a list of texts of the config; empty when there is none. */
-export function listAt(config: Config, key: string): string[] {
-  const parts = key.split('.')
-  let value: unknown = config
-  for (const part of parts) value = isObject(value) && Object.hasOwn(value, part) ? value[part] : undefined
-  return Array.isArray(value) ? value.filter(item => typeof item === 'string') : []
-}
-
 async function keep(store: Store, prefix: string, key: string, value: Uint8Array): Promise<void> {
   // Nothing is lost by what a cache does not hold.
   if (store.readOnly) return
@@ -121,7 +88,7 @@ async function keep(store: Store, prefix: string, key: string, value: Uint8Array
     if (entry.key === prefix + key || entry.value.length < 8) continue
     entries.push({ key: entry.key, at: new DataView(entry.value.buffer, entry.value.byteOffset).getBigUint64(0) })
   }
-  const sizeMax = numberAt(await store.config.read(), 'Ipns.ResolveCacheSize') || CACHE_SIZE_DEFAULT
+  const sizeMax = numberAt(await store.config.read(), 'Ipns.ResolveCacheSize', 0) || CACHE_SIZE_DEFAULT
   const changes = new Map<string, Uint8Array | undefined>([[prefix + key, value]])
   entries.sort((one, other) => (one.at < other.at ? -1 : 1))
   for (const old of entries.slice(0, Math.max(0, entries.length + 1 - sizeMax))) changes.set(old.key, undefined)

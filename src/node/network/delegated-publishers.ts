@@ -12,6 +12,8 @@ export async function putToPublishers(
   const results = await Promise.allSettled(urls.map(url => new DelegatedRouter(url).putRecord(name, record, options)))
   options.signal?.throwIfAborted()
   if (results.some(result => result.status === 'fulfilled')) return
-  const reasons = results.map(result => (result.status === 'rejected' ? String(result.reason?.message ?? result.reason) : ''))
+  const reasons = results.map(result =>
+    result.status === 'rejected' ? String(result.reason?.message ?? result.reason) : '',
+  )
   throw new Failure('network', `no publisher took the record: ${reasons.join('; ')}`)
 }
