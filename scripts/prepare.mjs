@@ -1,33 +1,12 @@
 // Builds dist/tsipfs, one executable, and dist/node, the same bundle for Node 24 and later. Runs on Node 20.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { bunPath } from './bun.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const out = process.env.TSIPFS_DIST ?? join(root, 'dist')
-
-/** Bun's own binary: in the package of the platform, or where its install script has moved it. */
-function bunPath() {
-  const require = createRequire(import.meta.url)
-  const arch = process.arch === 'arm64' ? 'aarch64' : process.arch
-  const system = process.platform === 'win32' ? 'windows' : process.platform
-  for (const name of [`bun-${system}-${arch}`, `bun-${system}-${arch}-musl`]) {
-    try {
-      const path = join(
-        dirname(require.resolve(`@oven/${name}/package.json`)),
-        'bin',
-        system === 'windows' ? 'bun.exe' : 'bun',
-      )
-      if (existsSync(path)) return path
-    } catch {
-      // Not the package for this machine.
-    }
-  }
-  const moved = join(root, 'node_modules/bun/bin/bun.exe')
-  return spawnSync(moved, ['--version']).status === 0 ? moved : undefined
-}
 
 function bun(args) {
   const result = spawnSync(bunPath(), args, { cwd: root, encoding: 'utf8' })

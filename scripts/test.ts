@@ -94,7 +94,7 @@ async function nodeTests(name: string, folder: string, extra: readonly string[] 
 
 async function scripts(name: string, modes: readonly string[], runtime: string): Promise<void> {
   const args = ['test/cli/run.ts', ...modes.flatMap(mode => ['--mode', mode])]
-  const result = await run('bun', args, { TSIPFS_BIN: bin, TSIPFS_RUNTIME: runtime })
+  const result = await run(process.execPath, args, { TSIPFS_BIN: bin, TSIPFS_RUNTIME: runtime })
   for (const line of result.text.match(/^skipped .*/gm) ?? []) console.log(line)
   count(name, result, PLAIN)
 }
@@ -130,7 +130,7 @@ async function conformance(name: string, program: string, mode: string): Promise
 
 async function reference(): Promise<void> {
   if (!existsSync(join(root, 'scripts/test-reference.ts'))) return
-  const result = await run('bun', ['scripts/test-reference.ts'], { TSIPFS_BIN: bin, TSIPFS_SHARED: shared })
+  const result = await run(process.execPath, ['scripts/test-reference.ts'], { TSIPFS_BIN: bin, TSIPFS_SHARED: shared })
   console.log(result.text.trim())
   count('reference suite', result, PLAIN)
 }
@@ -139,8 +139,8 @@ const temporary = mkdtempSync(join(tmpdir(), 'tsipfs-test-'))
 const steps: Readonly<Record<string, () => Promise<void>>> = {
   types: () => check('types', 'tsc', ['--noEmit']),
   lint: () => check('lint', 'biome', ['check', '.']),
-  layers: () => check('layers', 'bun', ['scripts/check-layers.ts']),
-  generated: () => check('generated files', 'bun', ['scripts/generate.ts', '--check']),
+  layers: () => check('layers', process.execPath, ['scripts/check-layers.ts']),
+  generated: () => check('generated files', process.execPath, ['scripts/generate.ts', '--check']),
   build: () => check('build', 'node', ['scripts/prepare.mjs']),
   unit: () => nodeTests('unit', 'src'),
   cli: () => scripts('command lines, executable', ['oneshot', 'daemon', 'remote'], ''),
