@@ -1,0 +1,16 @@
+/** How the executable is compiled, for this machine and for others. */
+export const COMPILE_FLAGS = [
+  '--compile',
+  '--minify',
+  '--bytecode',
+  '--format=esm',
+  // Without it a lazily imported libp2p makes every start slower.
+  '--splitting',
+  '--sourcemap',
+  // Else the executable would read `.env` and run `bunfig.toml` of whatever folder it stands in.
+  '--no-compile-autoload-dotenv',
+  '--no-compile-autoload-bunfig',
+]
+
+/** What is compiled: the program, and its workers. */
+export const ENTRIES = ['src/main.ts']
