@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { COMPILE_FLAGS, ENTRIES } from './build-flags.mjs'
 import { bunPath } from './bun.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
@@ -36,24 +37,12 @@ bun([
   '--sourcemap=external',
   '--entry-naming=[name].js',
   `--outdir=${fresh}`,
-  'src/main.ts',
+  ...ENTRIES,
 ])
 rmSync(nodeOut, { recursive: true, force: true })
 renameSync(fresh, nodeOut)
 const executable = join(out, 'tsipfs')
 const partial = `${executable}.${process.pid}`
-bun([
-  'build',
-  '--compile',
-  '--minify',
-  '--bytecode',
-  '--format=esm',
-  '--splitting',
-  '--sourcemap',
-  '--no-compile-autoload-dotenv',
-  '--no-compile-autoload-bunfig',
-  'src/main.ts',
-  `--outfile=${partial}`,
-])
+bun(['build', ...COMPILE_FLAGS, ...ENTRIES, `--outfile=${partial}`])
 // By a rename: a tsipfs that runs keeps its file.
 renameSync(partial, executable)

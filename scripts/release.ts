@@ -5,7 +5,16 @@
  */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -28,7 +37,8 @@ const scratch = mkdtempSync(join(tmpdir(), 'tsipfs-release-'))
 
 const info: PackageInfo = {
   ...{ name: 'tsipfs', version, summary: project.description, licence: project.license },
-  description: 'Adds, reads, pins, exchanges and publishes content-addressed data.\nNo daemon and no set-up are needed.',
+  description:
+    'Adds, reads, pins, exchanges and publishes content-addressed data.\nNo daemon and no set-up are needed.',
   homepage: project.homepage ?? 'https://github.com/tsipfs/tsipfs',
   maintainer: 'tsipfs maintainers <maintainers@tsipfs.invalid>',
 }
@@ -49,9 +59,13 @@ function bunFor(target: Target): string {
   if (wanted === undefined) throw new Error(`the lock file has no ${name}`)
   const folder = join(scratch, target.name)
   mkdirSync(folder)
-  const [file = ''] = run('npm', ['pack', '--silent', `${name}@${wanted}`], folder).trim().split('\n')
+  const [file = ''] = run('npm', ['pack', '--silent', `${name}@${wanted}`], folder)
+    .trim()
+    .split('\n')
   const expected = lock.packages[`node_modules/${name}`].integrity as string
-  const actual = `sha512-${createHash('sha512').update(readFileSync(join(folder, file))).digest('base64')}`
+  const actual = `sha512-${createHash('sha512')
+    .update(readFileSync(join(folder, file)))
+    .digest('base64')}`
   if (actual !== expected) throw new Error(`${name}: not what the lock file says`)
   run('tar', ['xzf', file], folder)
   return join(folder, 'package/bin', program)
@@ -96,7 +110,11 @@ function systemFiles(executable: Uint8Array): PackedFile[] {
   const pages = folderFiles('man', 'usr/share/man').map(file => {
     const section = file.path.split('.').at(-1)
     const name = file.path.split('/').at(-1)
-    return { path: `usr/share/man/man${section}/${name}.gz`, mode: 0o644, bytes: gzipSync(file.bytes, { level: 9 }) }
+    return {
+      path: `usr/share/man/man${section}/${name}.gz`,
+      mode: 0o644,
+      bytes: gzipSync(file.bytes ?? '', { level: 9 }),
+    }
   })
   const unit = readFileSync(join(root, 'packaging/systemd/tsipfs.service'))
   return [
@@ -139,7 +157,10 @@ try {
   if (chosen.length === 0) throw new Error(`no such target; there are ${TARGETS.map(({ name }) => name).join(', ')}`)
   const bundle = folderFiles('dist/node', 'dist/node', name => !name.endsWith('.map'))
   const launcher = { path: 'bin/tsipfs', mode: 0o755, bytes: readFileSync(join(root, 'bin/tsipfs')) }
-  put(`npm/tsipfs-${version}.tgz`, mainPackage(project, [launcher, ...bundle, ...folderFiles('man', 'man'), ...documents()]))
+  put(
+    `npm/tsipfs-${version}.tgz`,
+    mainPackage(project, [launcher, ...bundle, ...folderFiles('man', 'man'), ...documents()]),
+  )
   for (const target of chosen) release(target)
   put('tsipfs.daemon.plist', readFileSync(join(root, 'packaging/launchd/tsipfs.daemon.plist')))
   put('tsipfs.rb', Buffer.from(formula(version, info, sums)))

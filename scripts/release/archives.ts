@@ -12,9 +12,11 @@ export function tar(files: readonly PackedFile[], prefix = ''): Buffer {
   for (const file of files) {
     const type = isFolder(file) ? 'directory' : file.target === undefined ? 'file' : 'symlink'
     const size = file.bytes?.length ?? 0
-    const mtime = { seconds: BigInt(releaseTime()), nanoseconds: 0 }
-    const header = { name: `${prefix}${file.path}${type === 'directory' ? '/' : ''}`, type, size, mode: file.mode, mtime }
-    parts.push(encodeTarHeader({ ...header, ...(file.target === undefined ? {} : { target: file.target }) } as never, { nanoseconds: false }))
+    const name = `${prefix}${file.path}${type === 'directory' ? '/' : ''}`
+    const mtime = { seconds: releaseTime(), nanoseconds: 0 }
+    parts.push(
+      encodeTarHeader({ name, type, size, mode: file.mode, mtime, target: file.target }, { nanoseconds: false }),
+    )
     if (file.bytes !== undefined) parts.push(file.bytes, new Uint8Array(paddingOf(size)))
   }
   parts.push(new Uint8Array(1024))
@@ -38,7 +40,11 @@ export function cpio(files: readonly PackedFile[]): Buffer {
   const add = (name: string, mode: number, bytes: Uint8Array, inode: number): void => {
     const fields = [inode, mode, 0, 0, 1, releaseTime(), bytes.length, 0, 0, 0, 0, name.length + 1, 0]
     const head = `070701${fields.map(field => field.toString(16).padStart(8, '0')).join('')}${name}\0`
-    parts.push(Buffer.from(head.padEnd(Math.ceil(head.length / 4) * 4, '\0')), bytes, new Uint8Array((4 - (bytes.length % 4)) % 4))
+    parts.push(
+      Buffer.from(head.padEnd(Math.ceil(head.length / 4) * 4, '\0')),
+      bytes,
+      new Uint8Array((4 - (bytes.length % 4)) % 4),
+    )
   }
   for (const [at, file] of files.entries()) {
     const kind = isFolder(file) ? 0o040000 : file.target === undefined ? 0o100000 : 0o120000

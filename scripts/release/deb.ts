@@ -1,5 +1,5 @@
-import { gzipSync } from 'node:zlib'
 import { createHash } from 'node:crypto'
+import { gzipSync } from 'node:zlib'
 import { ar, tar } from './archives.ts'
 import { isFolder, type PackedFile, withFolders } from './tree.ts'
 
@@ -32,7 +32,12 @@ export function deb(info: PackageInfo, architecture: string, files: readonly Pac
   ].join('\n')
   const sums = all
     .filter(file => file.bytes !== undefined)
-    .map(file => `${createHash('md5').update(file.bytes ?? '').digest('hex')}  ${file.path}\n`)
+    .map(
+      file =>
+        `${createHash('md5')
+          .update(file.bytes ?? '')
+          .digest('hex')}  ${file.path}\n`,
+    )
     .join('')
   const meta: PackedFile[] = [
     { path: 'control', mode: 0o644, bytes: Buffer.from(control) },
@@ -41,6 +46,15 @@ export function deb(info: PackageInfo, architecture: string, files: readonly Pac
   return ar([
     ['debian-binary', Buffer.from('2.0\n')],
     ['control.tar.gz', gzipSync(tar(meta, './'), { level: 9 })],
-    ['data.tar.gz', gzipSync(tar(all.filter(file => !isFolder(file) || file.path !== ''), './'), { level: 6 })],
+    [
+      'data.tar.gz',
+      gzipSync(
+        tar(
+          all.filter(file => !isFolder(file) || file.path !== ''),
+          './',
+        ),
+        { level: 6 },
+      ),
+    ],
   ])
 }

@@ -95,12 +95,21 @@ export function rpm(info: PackageInfo, architecture: string, files: readonly Pac
   return Buffer.concat([lead(`${info.name}-${info.version}-1`, architecture), signature, padding, main, payload])
 }
 
-function mainTags(info: PackageInfo, architecture: string, files: readonly PackedFile[], payload: Buffer): Map<number, Value> {
+function mainTags(
+  info: PackageInfo,
+  architecture: string,
+  files: readonly PackedFile[],
+  payload: Buffer,
+): Map<number, Value> {
   const folders = [...new Set(files.map(file => folderOf(file.path)))].sort()
   const text = (value: string): Value => ({ type: 'string', value })
-  const numbers = (type: 'int16' | 'int32', of: (file: PackedFile, at: number) => number): Value => ({ type, values: files.map(of) })
+  const numbers = (type: 'int16' | 'int32', of: (file: PackedFile, at: number) => number): Value => ({
+    type,
+    values: files.map(of),
+  })
   const texts = (of: (file: PackedFile) => string): Value => ({ type: 'strings', values: files.map(of) })
-  const kind = (file: PackedFile): number => (isFolder(file) ? 0o040000 : file.target === undefined ? 0o100000 : 0o120000)
+  const kind = (file: PackedFile): number =>
+    isFolder(file) ? 0o040000 : file.target === undefined ? 0o100000 : 0o120000
   return new Map<number, Value>([
     [100, { type: 'strings', values: ['C'] }],
     [1000, text(info.name)],
@@ -129,7 +138,13 @@ function mainTags(info: PackageInfo, architecture: string, files: readonly Packe
     [1045, numbers('int32', () => -1 >>> 0)],
     [1047, { type: 'strings', values: [info.name] }],
     [1048, { type: 'int32', values: [FLAG_LESS_EQUAL_RPMLIB, FLAG_LESS_EQUAL_RPMLIB, FLAG_LESS_EQUAL_RPMLIB] }],
-    [1049, { type: 'strings', values: ['rpmlib(CompressedFileNames)', 'rpmlib(PayloadFilesHavePrefix)', 'rpmlib(FileDigests)'] }],
+    [
+      1049,
+      {
+        type: 'strings',
+        values: ['rpmlib(CompressedFileNames)', 'rpmlib(PayloadFilesHavePrefix)', 'rpmlib(FileDigests)'],
+      },
+    ],
     [1050, { type: 'strings', values: ['3.0.4-1', '4.0-1', '4.6.0-1'] }],
     [1095, numbers('int32', () => 1)],
     [1096, numbers('int32', (_, at) => at + 1)],
@@ -149,5 +164,9 @@ function mainTags(info: PackageInfo, architecture: string, files: readonly Packe
 }
 
 function folderOf(path: string): string {
-  return `/${path.split('/').slice(0, -1).map(part => `${part}/`).join('')}`
+  return `/${path
+    .split('/')
+    .slice(0, -1)
+    .map(part => `${part}/`)
+    .join('')}`
 }

@@ -13,7 +13,15 @@ export interface Target {
 
 export const TARGETS: readonly Target[] = [
   { name: 'linux-x64', bun: 'bun-linux-x64', os: 'linux', cpu: 'x64', libc: 'glibc', deb: 'amd64', rpm: 'x86_64' },
-  { name: 'linux-arm64', bun: 'bun-linux-aarch64', os: 'linux', cpu: 'arm64', libc: 'glibc', deb: 'arm64', rpm: 'aarch64' },
+  {
+    name: 'linux-arm64',
+    bun: 'bun-linux-aarch64',
+    os: 'linux',
+    cpu: 'arm64',
+    libc: 'glibc',
+    deb: 'arm64',
+    rpm: 'aarch64',
+  },
   { name: 'linux-x64-musl', bun: 'bun-linux-x64-musl', os: 'linux', cpu: 'x64', libc: 'musl' },
   { name: 'linux-arm64-musl', bun: 'bun-linux-aarch64-musl', os: 'linux', cpu: 'arm64', libc: 'musl' },
   { name: 'darwin-x64', bun: 'bun-darwin-x64', os: 'darwin', cpu: 'x64' },

@@ -1,0 +1,2 @@
+export const COMPILE_FLAGS: readonly string[]
+export const ENTRIES: readonly string[]
