@@ -20,6 +20,7 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { COMPILE_FLAGS, ENTRIES } from './build-flags.mjs'
+import { releaseTime } from './release/archives.ts'
 import { deb, type PackageInfo } from './release/deb.ts'
 import { formula } from './release/formula.ts'
 import { mainPackage, platformPackage } from './release/npm.ts'
@@ -149,6 +150,18 @@ function release(target: Target): void {
   }
 }
 
+/** A bill of materials is marked with the hour of its making, and a number at random: here by what it holds. */
+function reproducible(text: string): string {
+  const time = new Date(releaseTime() * 1000).toISOString()
+  const digest = createHash('sha256')
+    .update(text.replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT[\d:.]+Z/g, ''))
+    .digest('hex')
+  const uuid = digest.replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/, '$1-$2-4$3-8$4-$5')
+  return text
+    .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, uuid)
+    .replace(/"(timestamp|created)": "[^"]+"/g, `"$1": "${time}"`)
+}
+
 try {
   rmSync(out, { recursive: true, force: true })
   mkdirSync(out, { recursive: true })
@@ -165,8 +178,8 @@ try {
   put('tsipfs.daemon.plist', readFileSync(join(root, 'packaging/launchd/tsipfs.daemon.plist')))
   put('tsipfs.rb', Buffer.from(formula(version, info, sums)))
   for (const format of ['cyclonedx', 'spdx']) {
-    const text = run('npm', ['sbom', '--omit=dev', `--sbom-format=${format}`], root)
-    put(`tsipfs-${version}.${format}.json`, Buffer.from(text))
+    const text = run('npm', ['sbom', '--package-lock-only', '--omit=dev', `--sbom-format=${format}`], root)
+    put(`tsipfs-${version}.${format}.json`, Buffer.from(reproducible(text)))
   }
   writeFileSync(join(out, 'SHA256SUMS'), [...sums].map(([name, sum]) => `${sum}  ${name}\n`).join(''))
 } finally {
