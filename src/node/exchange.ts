@@ -1,18 +1,127 @@
 import type { CID } from 'multiformats/cid'
+import { Failure } from '../contract/failure.ts'
 import type { Block, Blocks, Waiting } from '../repo/roles.ts'
+import { fetchAhead, iteratorOf } from './fetch-ahead.ts'
 
-/** Fetches blocks that are not here. What it returns has been checked against its CID. */
+/** Fetches blocks that are not here. What it returns has been checked against its CID, and is stored in the repo. */
 export interface Exchange extends AsyncDisposable {
   /** Throws `timeout` or `not-found`, with what was tried. */
   get(cid: CID, options?: Waiting): Promise<Uint8Array>
-  /** Yields blocks as they arrive, in any order, each CID once. */
-  getMany(cids: Iterable<CID> | AsyncIterable<CID>, options?: Waiting): AsyncIterable<Block>
+  /** Resolves when all that was fetched so far is durable, and kept from garbage collection while this lives. */
+  flush(options?: Waiting): Promise<void>
+}
+
+/** How far a fetch is, for people to look at while they wait. */
+export interface FetchState {
+  /** Peers that are connected. */
+  readonly peers: number
+  /** Blocks that are waited for. */
+  readonly wants: number
+  readonly blocks: number
+  readonly bytes: number
 }
 
 /**
- * Returns blocks that are looked up here first and, when missing, fetched and stored here. `exchange` is called at the
- * first miss, once; whoever made it closes it.
+ * Returns blocks that are looked up here first and, when missing, fetched. `exchange` is called at the first miss, once;
+ * whoever made it closes it. Only `get` and `getMany` fetch; many blocks are asked for at a time.
  */
-export function withExchange(local: Blocks, _exchange: () => Promise<Exchange>): Blocks {
-  return local
+export function withExchange(local: Blocks, exchange: () => Promise<Exchange>): Blocks {
+  let opened: Promise<Exchange> | undefined
+  const fetch = async (cid: CID, options: Waiting): Promise<Uint8Array> => {
+    opened ??= exchange().catch(error => {
+      opened = undefined
+      throw error
+    })
+    return await (await opened).get(cid, options)
+  }
+  return {
+    has: (cid, options) => local.has(cid, options),
+    stat: (cid, options) => local.stat(cid, options),
+    async get(cid, options = {}) {
+      try {
+        return await local.get(cid, options)
+      } catch (error) {
+        if (!isMissing(error, cid)) throw error
+        return await fetch(cid, options)
+      }
+    },
+    getMany: (cids, options = {}) => getMany(local, fetch, cids, options),
+    put: (cid, bytes, options) => local.put(cid, bytes, options),
+    async flush(options) {
+      await (await opened)?.flush(options)
+      await local.flush(options)
+    },
+    protect: (cids, options) => local.protect(cids, options),
+    delete: (cid, options) => local.delete(cid, options),
+    list: options => local.list(options),
+  }
+}
+
+/** Returns blocks that are looked for here only. Where one is missing the failure says why nobody was asked. */
+export function withoutExchange(local: Blocks, hint: string): Blocks {
+  return withExchange(local, async () => new NobodyToAsk(hint))
+}
+
+/** Stands in where nobody can be asked. */
+export class NobodyToAsk implements Exchange {
+  readonly #hint: string
+
+  constructor(hint: string) {
+    this.#hint = hint
+  }
+
+  async get(cid: CID): Promise<Uint8Array> {
+    throw new Failure('not-found', `block ${cid} is not in the repo`, {
+      hint: this.#hint,
+      data: { cid: cid.toString() },
+    })
+  }
+
+  async flush(): Promise<void> {
+    // Nothing was fetched.
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Nothing was opened.
+  }
+}
+
+function isMissing(error: unknown, cid: CID | undefined): boolean {
+  return error instanceof Failure && error.kind === 'not-found' && error.data?.cid === cid?.toString()
+}
+
+/** While everything is here the store reads ahead by itself; from the first miss on the rest is fetched. */
+async function* getMany(
+  local: Blocks,
+  fetch: (cid: CID, options: Waiting) => Promise<Uint8Array>,
+  cids: Iterable<CID> | AsyncIterable<CID>,
+  options: Waiting,
+): AsyncIterable<Block> {
+  const source = iteratorOf(cids)
+  /** What the store has taken, and not given back. */
+  const taken: CID[] = []
+  let ended = false
+  const next = async (): Promise<IteratorResult<CID>> => {
+    const result = await source.next()
+    if (result.done === true) ended = true
+    else taken.push(result.value)
+    return result
+  }
+  try {
+    try {
+      // It must not close the source: what the store does not have is taken from there still.
+      for await (const block of local.getMany({ [Symbol.asyncIterator]: () => ({ next }) }, options)) {
+        taken.shift()
+        yield block
+      }
+      return
+    } catch (error) {
+      if (!isMissing(error, taken[0])) throw error
+    }
+    const rest = ended ? undefined : source
+    yield* fetchAhead(taken, rest, { local, fetch, signal: options.signal })
+    ended = true
+  } finally {
+    if (!ended) await source.return?.()
+  }
 }
