@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { CID } from 'multiformats/cid'
-import { blocksSuite, sampleBlock } from '../repo/blocks.suite.ts'
+import { blocksSuite, cidOf, sampleBlock } from '../repo/blocks.suite.ts'
 import { memoryBlocks } from '../repo/memory.ts'
 import type { Block, Waiting } from '../repo/roles.ts'
 import { type Exchange, NobodyToAsk, withExchange, withoutExchange } from './exchange.ts'
@@ -40,8 +40,7 @@ class SlowExchange implements Exchange {
   }
 }
 
-const samples = (count: number, size = 100): Block[] =>
-  Array.from({ length: count }, (_, seed) => sampleBlock(seed, size))
+const samples = (count: number): Block[] => Array.from({ length: count }, (_, seed) => sampleBlock(seed))
 
 blocksSuite('withExchange', async () => ({
   blocks: withoutExchange(memoryBlocks(), 'none'),
@@ -88,7 +87,11 @@ test('yields blocks in order, from here and from there, and asks for many at a t
 })
 
 test('holds few large blocks ahead', async () => {
-  const all = samples(300, 1024 * 1024)
+  const all = samples(300).map(({ bytes }) => {
+    const large = new Uint8Array(1024 * 1024)
+    large.set(bytes)
+    return { cid: cidOf(large), bytes: large }
+  })
   const exchange = new SlowExchange(all)
   const blocks = withExchange(memoryBlocks(), async () => exchange)
   let count = 0
