@@ -45,6 +45,7 @@ export const globalOptions = {
   lockTimeout: text('Time limit for a lock on the repo (60s)', { placeholder: 'duration' }),
   durability: text('full: what was printed survives a power cut; none: faster', { values: ['full', 'none'] }),
   peer: texts('Dial this peer for missing blocks', { placeholder: 'addr' }),
+  gateway: texts('Ask this trustless gateway for missing blocks too', { placeholder: 'url' }),
   set: texts('Override a config key for this run: Key.Sub=value', { placeholder: 'key=value' }),
 } satisfies Record<string, Option>
 
@@ -63,6 +64,7 @@ export function toGlobals(values: GlobalValues): Globals {
     lockTimeoutMs: milliseconds(values.lockTimeout, '--lock-timeout') ?? GLOBALS_DEFAULT.lockTimeoutMs,
     durability: values.durability === 'none' ? 'none' : 'full',
     peers: textList(values.peer),
+    gateways: textList(values.gateway),
     set: textList(values.set).map(splitAssignment),
   }
 }

@@ -2,6 +2,7 @@ import type { Call, Command, Context, Executor, Output } from '../contract/comma
 import { Failure } from '../contract/failure.ts'
 import type { Params } from '../contract/params.ts'
 import type { Node } from '../node/node.ts'
+import type { AskDaemon } from '../node/open-exchange.ts'
 import { type RepoPlace, TEMPORARY_REPO, temporaryFolder } from './repo-path.ts'
 
 /** Returns an executor that runs commands in this process, on the repo at `place`. */
@@ -48,7 +49,19 @@ async function* onRepo<P extends Params, O extends Output>(
       create: isTemporary || command.createsRepo === true,
       checkOther: async (cid, bytes) => (await import('../node/hash.ts')).checkBlock(cid, bytes),
     })
-    await using node = openNode(repo, { globals: call.globals, signal: call.signal })
+    const askDaemon: AskDaemon = async (terms, onState) => {
+      const [{ daemonExchange }, { checkBlock }] = await Promise.all([
+        import('../rpc/exchange-client.ts'),
+        import('../node/hash.ts'),
+      ])
+      return await daemonExchange(repo.path, { terms, onState, check: checkBlock, signal: call.signal })
+    }
+    await using node = openNode(repo, {
+      globals: call.globals,
+      signal: call.signal,
+      askDaemon: isTemporary ? undefined : askDaemon,
+      onFetch: call.answer?.fetching,
+    })
     if (command.writes === true && repo.readOnly) {
       throw new Failure('failed', `the repo at ${place.path} is on read-only media`, {
         hint: 'commands that only read work there',

@@ -1,5 +1,6 @@
 import type { Progress } from '../contract/command.ts'
 import type { Sink } from '../contract/io.ts'
+import type { FetchState } from '../node/exchange.ts'
 
 /** How progress is shown: a bar on a terminal, plain lines in a log, JSON lines for programs, or not at all. */
 export type ProgressKind = 'bar' | 'plain' | 'json' | 'none'
@@ -17,31 +18,45 @@ export function createProgress(kind: ProgressKind, err: Sink, columns: number, n
   let onScreen = false
   let writing: Promise<void> = Promise.resolve()
   const interval = kind === 'bar' ? DRAW_MS : PLAIN_MS
+  let last: Parameters<Progress['update']>[0] | undefined
+  let noted = ''
   const write = (text: string): void => {
     // A terminal that went away must not fail the work.
     writing = writing.then(() => err.write(text)).catch(() => undefined)
   }
-  return {
-    update(state) {
+  const progress = {
+    update(state: Parameters<Progress['update']>[0]): void {
+      last = state
       const at = now()
       if (at - drawnAt < interval) return
       // A command that takes less than a second leaves the screen alone.
       if (kind !== 'json' && at - started < RATE_AFTER_MS / 2) return
       drawnAt = at
       if (kind === 'json') {
-        write(`${JSON.stringify({ progress: state })}\n`)
+        write(`${JSON.stringify({ progress: noted === '' ? state : { ...state, fetch: noted } })}\n`)
         return
       }
-      const line = progressLine(state, at - started, columns)
+      const line = progressLine(state, at - started, columns, noted)
       write(kind === 'bar' ? `\r\x1b[K${line}` : `${line}\n`)
       onScreen = kind === 'bar'
     },
-    async clear() {
+    note(text: string): void {
+      noted = text
+      progress.update(last ?? { done: 0, unit: 'bytes' })
+    },
+    async clear(): Promise<void> {
       if (onScreen) write('\r\x1b[K')
       onScreen = false
       await writing
     },
   }
+  return progress
+}
+
+/** Returns how far a fetch is, for the end of the line. */
+export function fetchText({ peers, wants, blocks, bytes }: FetchState): string {
+  const fetched = `${blocks} block${blocks === 1 ? '' : 's'} fetched, ${formatBytes(bytes)}`
+  return `${peers} peer${peers === 1 ? '' : 's'}, ${wants} wanted, ${fetched}`
 }
 
 /** Returns one line: label, amount, share, rate and the time that is left. */
@@ -49,6 +64,7 @@ export function progressLine(
   state: { label?: string; done: number; total?: number | undefined; unit?: 'bytes' | 'items' },
   elapsedMs: number,
   columns: number,
+  noted = '',
 ): string {
   const show = state.unit === 'items' ? (value: number) => String(Math.round(value)) : formatBytes
   const parts = [state.total === undefined ? show(state.done) : `${show(state.done)} / ${show(state.total)}`]
@@ -62,6 +78,7 @@ export function progressLine(
   if (rate > 0 && state.total !== undefined && state.done < state.total) {
     parts.push(`${formatSeconds((state.total - state.done) / rate)} left`)
   }
+  if (noted !== '') parts.push(`(${noted})`)
   const line = `${state.label === undefined ? '' : `${state.label} `}${parts.filter(part => part !== '').join('  ')}`
   return line.slice(0, Math.max(10, columns - 1))
 }

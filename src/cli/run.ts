@@ -4,6 +4,7 @@ import type { Call, Caller, Command, Executor, Output, View } from '../contract/
 import { EXIT_STATUS, Failure, failureToRecord, isAbort, systemFailure } from '../contract/failure.ts'
 import type { Io, Sink } from '../contract/io.ts'
 import type { SourceEntry } from '../contract/source.ts'
+import type { FetchState } from '../node/exchange.ts'
 import { completeArguments } from './arguments.ts'
 import { coloursOf, wantsColour } from './colour.ts'
 import { renderJson, renderTemplate, renderXml } from './encode.ts'
@@ -12,7 +13,7 @@ import { findCommand } from './find-command.ts'
 import { type GlobalValues, milliseconds, toGlobals } from './global-options.ts'
 import { commandHelp, groupHelp, type HelpRow, programHelp } from './help.ts'
 import { type Parsed, parse } from './parse.ts'
-import { createProgress, type ProgressKind } from './progress.ts'
+import { createProgress, fetchText, type ProgressKind } from './progress.ts'
 
 /** Runs one command line and returns the exit status. Prints failures; throws nothing. */
 export async function run(io: Io): Promise<number> {
@@ -61,16 +62,18 @@ async function runCommand(command: Command, parsed: Parsed, io: Io): Promise<num
   command.check?.(input)
   const source = await openSource(command, input, parsed.paths, caller)
   let length: number | undefined
+  const line = createProgress(progress, io.err, io.terminal.columns, () => performance.now())
   const answer = {
     begin: () => undefined,
     length: (bytes: number) => {
       length = bytes
     },
+    fetching: progress === 'none' ? undefined : (state: FetchState) => line.note?.(fetchText(state)),
   }
   const call: Call = { input, source, globals, signal, answer }
   try {
     await using executor: Executor = await chooseExecutor(command, parsed.globals, globals, io)
-    const view = { ...(await createView(command, call, parsed, io, progress)), length: () => length }
+    const view = { ...(await createView(command, call, parsed, io, progress)), length: () => length, progress: line }
     const outputs = executor.execute(command, call)
     await show(command, outputs, view, parsed.globals)
     await view.progress.clear()
@@ -118,7 +121,13 @@ async function* noSource(): AsyncIterable<SourceEntry> {
   // The command takes no files, or none was named.
 }
 
-async function createView(command: Command, call: Call, parsed: Parsed, io: Io, kind: ProgressKind): Promise<View> {
+async function createView(
+  command: Command,
+  call: Call,
+  parsed: Parsed,
+  io: Io,
+  kind: ProgressKind,
+): Promise<Omit<View, 'progress'>> {
   const isColoured = wantsColour(textOf(parsed.globals.color), io.env, io.terminal.out)
   return {
     io,
@@ -128,7 +137,6 @@ async function createView(command: Command, call: Call, parsed: Parsed, io: Io, 
     out: parsed.globals.null === true ? nullTerminated(io.out) : io.out,
     lineEnd: parsed.globals.null === true ? '\0' : undefined,
     err: io.err,
-    progress: createProgress(kind, io.err, io.terminal.columns, () => performance.now()),
     showsProgress: kind !== 'none',
     colour: await coloursOf(isColoured && command.render !== undefined),
   }

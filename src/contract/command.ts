@@ -1,3 +1,4 @@
+import type { FetchState } from '../node/exchange.ts'
 import type { Node } from '../node/node.ts'
 import type { Globals } from './globals.ts'
 import type { Io, Sink } from './io.ts'
@@ -33,6 +34,8 @@ export interface Answer {
   begin(): void
   /** So many bytes will follow. */
   length(bytes: number): void
+  /** Blocks are being fetched: how far that is, a few times a second. Absent when nobody looks. */
+  readonly fetching?: ((state: FetchState) => void) | undefined
 }
 
 /** All that `run` may touch. */
@@ -58,6 +61,8 @@ export interface Caller {
 export interface Progress {
   /** Shows `done` of `total` (both in `unit`; total unknown: undefined). Cheap: draws at most ten times a second. */
   update(state: { label?: string; done: number; total?: number | undefined; unit?: 'bytes' | 'items' }): void
+  /** Shows what the work waits for, at the end of the line. */
+  note?(text: string): void
   /** Takes the line away, so that a result can be printed. */
   clear(): Promise<void>
 }

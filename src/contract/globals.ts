@@ -16,6 +16,8 @@ export interface Globals {
   readonly durability: 'full' | 'none'
   /** Multiaddrs of peers to dial for missing blocks. */
   readonly peers: readonly string[]
+  /** URLs of trustless gateways to ask for missing blocks too. */
+  readonly gateways: readonly string[]
   /** Config keys overridden for this run (`--set Key.Sub=value`, `TSIPFS_KEY__SUB`), in order. */
   readonly set: readonly (readonly [key: string, value: string])[]
 }
@@ -29,5 +31,6 @@ export const GLOBALS_DEFAULT: Globals = {
   lockTimeoutMs: 60_000,
   durability: 'full',
   peers: [],
+  gateways: [],
   set: [],
 }

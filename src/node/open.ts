@@ -1,8 +1,10 @@
 import type { Globals } from '../contract/globals.ts'
 import type { Blocks, Repo } from '../repo/roles.ts'
 import type { Daemon } from './daemon.ts'
+import { type Exchange, type FetchState, withExchange, withoutExchange } from './exchange.ts'
 import type { Network } from './network/network.ts'
 import type { Node } from './node.ts'
+import type { AskDaemon } from './open-exchange.ts'
 
 /** How a node reaches the network when a block is missing or a command asks for it. */
 export interface NodeOptions {
@@ -11,6 +13,10 @@ export interface NodeOptions {
   readonly identity?: 'ephemeral' | 'repo'
   readonly signal?: AbortSignal | undefined
   readonly daemon?: Daemon | undefined
+  /** Reaches the daemon on this repo, when there may be one. */
+  readonly askDaemon?: AskDaemon | undefined
+  /** Is told, a few times a second, how far a fetch is. */
+  readonly onFetch?: ((state: FetchState) => void) | undefined
 }
 
 /** Returns a node on a repo that is open already. Closing it stops its network, and closes the repo. */
@@ -25,14 +31,16 @@ class LocalNode implements Node {
   readonly daemon: Daemon | undefined
   readonly #options: NodeOptions
   #network: Promise<Network> | undefined
-  readonly #closing: (() => Promise<void>)[] = []
+  #exchange: Exchange | undefined
 
   constructor(repo: Repo, options: NodeOptions) {
     this.repo = repo
     this.globals = options.globals
     this.daemon = options.daemon
     this.#options = options
-    this.blocks = options.globals.offline ? repo.blocks : repo.blocks
+    this.blocks = options.globals.offline
+      ? withoutExchange(repo.blocks, 'leave out --offline to ask the network')
+      : withExchange(repo.blocks, () => this.#openExchange())
   }
 
   network(options: { signal?: AbortSignal | undefined } = {}): Promise<Network> {
@@ -53,10 +61,28 @@ class LocalNode implements Node {
     })
   }
 
+  async #openExchange(): Promise<Exchange> {
+    const [{ CommandExchange }, { openOwnExchange, termsOf }] = await Promise.all([
+      import('./command-exchange.ts'),
+      import('./open-exchange.ts'),
+    ])
+    const { askDaemon, onFetch } = this.#options
+    const config = await this.repo.config.read()
+    const terms = termsOf(this, config)
+    this.#exchange = new CommandExchange(async () => {
+      const network = (): Promise<Network> => this.network()
+      const daemon = await askDaemon?.(terms, onFetch)
+      return daemon ?? (await openOwnExchange(this, config, terms, { network, onState: onFetch }))
+    })
+    return this.#exchange
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#exchange?.[Symbol.asyncDispose]()
     const network = await this.#network?.catch(() => undefined)
     await network?.[Symbol.asyncDispose]()
-    for (const close of this.#closing.reverse()) await close()
+    // A reader has not flushed what it fetched on the way.
+    if (this.#exchange !== undefined && !this.repo.readOnly) await this.repo.blocks.flush()
     await this.repo[Symbol.asyncDispose]()
   }
 }

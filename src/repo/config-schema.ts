@@ -274,6 +274,7 @@ export const CONFIG_SHAPE: Shape = struct({
     'Enabled?': flag,
     'RefreshInterval?': duration,
     'TLSInsecureSkipVerify?': flag,
+    'Gateways?': texts,
   }),
   Provide: provide,
   Provider: struct({ 'Enabled?': flag, 'Strategy?': optionalText, 'WorkerCount?': integer }),

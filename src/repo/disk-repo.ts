@@ -204,6 +204,10 @@ class DiskRepo implements StoredRepo {
     return this.#parts.state.changedElsewhere()
   }
 
+  changes(): string {
+    return this.#parts.state.changes()
+  }
+
   async stat(): Promise<RepoStat> {
     const { measureRepo } = await import('./measure.ts')
     return await measureRepo(this.layout, this.#parts.state, this.blocks)

@@ -200,4 +200,6 @@ export interface Repo extends AsyncDisposable {
   readonly keystore: Keystore
   readonly maintenance: Maintenance
   stat(): Promise<RepoStat>
+  /** Returns a text that is another one when something was committed since, here or by another process. Cheap. */
+  changes(): string
 }

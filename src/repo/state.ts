@@ -155,6 +155,7 @@ export class State implements Disposable {
     try {
       const result = work()
       this.#database.exec('COMMIT')
+      this.#commits += 1
       return result
     } catch (error) {
       this.#rollBack()
@@ -177,6 +178,12 @@ export class State implements Disposable {
     return changed
   }
   #dataVersion: number | undefined
+  #commits = 0
+
+  /** Returns a text that is another one when something was committed since, here or by another process. */
+  changes(): string {
+    return `${Number(this.row('PRAGMA data_version')?.[0])} ${this.#commits}`
+  }
 
   /** Writes the database, as it is at one moment, to a file that does not exist yet. */
   async copyTo(target: string): Promise<void> {

@@ -6,7 +6,8 @@ import { Failure } from '../contract/failure.ts'
 import { AGENT } from '../contract/version.ts'
 import type { Daemon } from '../node/daemon.ts'
 import type { Node } from '../node/node.ts'
-import { type Door, policyOf } from './guard.ts'
+import { serveExchange } from './exchange-server.ts'
+import { policyOf } from './guard.ts'
 import { type Listening, listenAt, listenOwn } from './listen.ts'
 import { serveRpc } from './server.ts'
 
@@ -17,8 +18,6 @@ export interface DaemonServerOptions {
   readonly commands: Readonly<Record<string, () => Promise<Command>>>
   /** Aborts every call. */
   readonly signal: AbortSignal
-  /** Answers paths beside the RPC's on the repo's own socket: the exchange. */
-  readonly other?: (request: IncomingMessage, response: ServerResponse) => boolean
   /** Is called whenever no call is at work. */
   readonly idle?: () => void
 }
@@ -37,17 +36,18 @@ export interface DaemonServer {
  */
 export async function serveDaemon(options: DaemonServerOptions): Promise<DaemonServer> {
   const { node, daemon } = options
+  const calls = new Calls(options.idle)
   const config = await node.repo.config.read()
   const listener = serveRpc({
     commands: options.commands,
-    executor: executorOn(node, options.idle),
+    executor: executorOn(node, calls),
     policy: policyOf(config.API),
     agent: AGENT,
     signal: options.signal,
     begun: request => daemon.requests.begin(request),
     bug: error =>
       daemon.log.write('rpc', 'error', error instanceof Error ? (error.stack ?? error.message) : String(error)),
-    other: (request, response, door) => otherPath(options, request, response, door),
+    other: answerVersion,
   })
   const apiFile = join(node.repo.path, 'api')
   await rm(apiFile, { force: true })
@@ -57,7 +57,7 @@ export async function serveDaemon(options: DaemonServerOptions): Promise<DaemonS
     await Promise.all(open.map(one => one.close()))
   }
   try {
-    open.push(await listenOwn(node.repo.path, listener))
+    open.push(await listenOwn(node.repo.path, listener, exchangeOn(options, calls)))
     for (const address of addressList(config, 'API')) open.push(await listenAt(address, listener))
     const [own, ...others] = open.map(({ address }) => address)
     const addresses = others.length > 0 ? others : own === undefined ? [] : [own]
@@ -85,8 +85,41 @@ function reachable(address: string): string {
   return address.replace(/^\/ip4\/0\.0\.0\.0\//, '/ip4/127.0.0.1/').replace(/^\/ip6\/::\//, '/ip6/::1/')
 }
 
-function executorOn(node: Node, idle: (() => void) | undefined): Executor {
-  let calls = 0
+/** Counts what is at work. */
+class Calls {
+  #count = 0
+  readonly #idle: (() => void) | undefined
+
+  constructor(idle: (() => void) | undefined) {
+    this.#idle = idle
+  }
+
+  /** What it returns is to be called, once, at the end. */
+  begin(): () => void {
+    this.#count += 1
+    return () => {
+      this.#count -= 1
+      if (this.#count === 0) this.#idle?.()
+    }
+  }
+}
+
+/** Lends the network to commands that run beside the daemon. */
+function exchangeOn({ node, daemon, signal }: DaemonServerOptions, calls: Calls): ReturnType<typeof serveExchange> {
+  return serveExchange({
+    node,
+    signal,
+    begun: () => calls.begin(),
+    bug: error =>
+      daemon.log.write('bitswap', 'error', error instanceof Error ? (error.stack ?? error.message) : String(error)),
+    open: async ({ watches, ...terms }, onState) => {
+      const { nodeForCall } = await import('../node/call-node.ts')
+      return nodeForCall(node, { ...node.globals, ...terms }, watches ? onState : undefined)
+    },
+  })
+}
+
+function executorOn(node: Node, calls: Calls): Executor {
   return {
     async *execute(command, call) {
       const { nodeForCall } = await import('../node/call-node.ts')
@@ -94,13 +127,13 @@ function executorOn(node: Node, idle: (() => void) | undefined): Executor {
       if (command.writes === true && node.repo.readOnly) {
         throw new Failure('failed', 'the repo is on read-only media', { hint: 'commands that only read work there' })
       }
-      calls += 1
+      const ended = calls.begin()
       try {
-        const context = { node: nodeForCall(node, globals), source, signal, globals, answer, repoPath: node.repo.path }
+        await using callNode = nodeForCall(node, globals)
+        const context = { node: callNode, source, signal, globals, answer, repoPath: node.repo.path }
         yield* command.run(call.input, context)
       } finally {
-        calls -= 1
-        if (calls === 0) idle?.()
+        ended()
       }
     },
     async [Symbol.asyncDispose]() {
@@ -109,15 +142,8 @@ function executorOn(node: Node, idle: (() => void) | undefined): Executor {
   }
 }
 
-function otherPath(
-  options: DaemonServerOptions,
-  request: IncomingMessage,
-  response: ServerResponse,
-  door: Door,
-): boolean {
-  if (request.url === '/version') {
-    response.writeHead(200, { 'Content-Type': 'text/plain; charset=utf-8' }).end(`Client Version: ${AGENT}\n`)
-    return true
-  }
-  return door.isOwn && options.other?.(request, response) === true
+function answerVersion(request: IncomingMessage, response: ServerResponse): boolean {
+  if (request.url !== '/version') return false
+  response.writeHead(200, { 'Content-Type': 'text/plain; charset=utf-8' }).end(`Client Version: ${AGENT}\n`)
+  return true
 }

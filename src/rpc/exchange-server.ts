@@ -48,9 +48,7 @@ export function serveExchange(options: ExchangeServerOptions): (request: Incomin
       socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
       return
     }
-    socket.write(
-      `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${EXCHANGE_PROTOCOL}\r\n\r\n`,
-    )
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${EXCHANGE_PROTOCOL}\r\n\r\n`)
     const client = new Client(options, socket, flusher)
     client.run().catch(error => options.bug(error))
   }

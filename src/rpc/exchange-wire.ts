@@ -89,7 +89,7 @@ export class FrameReader {
   readonly #head = Buffer.alloc(HEAD_BYTES)
   #headFilled = 0
   #body: Buffer | undefined
-  #bodyFilled = 0
+  #bodyFilled = 0;
 
   /** Yields the frames that a chunk completes. Throws when one is too long. */
   *read(chunk: Uint8Array): Iterable<Frame> {

@@ -26,6 +26,7 @@ export const GLOBAL_NAMES: ReadonlySet<string> = new Set([
   'lock-timeout',
   'durability',
   'peer',
+  'gateway',
 ])
 
 /** Returns what of the globals goes into a query: all that differs from the defaults. */
@@ -47,6 +48,7 @@ export function globalsToQuery(globals: Globals): QueryPair[] {
   duration('lock-timeout', globals.lockTimeoutMs, GLOBALS_DEFAULT.lockTimeoutMs)
   if (globals.durability !== 'full') pairs.push(['durability', globals.durability])
   for (const peer of globals.peers) pairs.push(['peer', peer])
+  for (const gateway of globals.gateways) pairs.push(['gateway', gateway])
   return pairs
 }
 
@@ -71,6 +73,7 @@ export function globalsFromQuery(pairs: readonly QueryPair[]): WireGlobals {
       lockTimeoutMs: duration('lock-timeout', GLOBALS_DEFAULT.lockTimeoutMs),
       durability: last('durability') === 'none' ? 'none' : 'full',
       peers: pairs.filter(([name]) => name === 'peer').map(([, value]) => value),
+      gateways: pairs.filter(([name]) => name === 'gateway').map(([, value]) => value),
     },
     timeoutMs: timeout === undefined || timeout === '' ? undefined : parseDuration(timeout, 'timeout'),
     encoding: parseEncoding(last('encoding', 'enc')),

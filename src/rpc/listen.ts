@@ -1,6 +1,6 @@
 import { chmod, lstat, mkdir, rm, rmdir, unlink } from 'node:fs/promises'
-import { createServer, type RequestListener, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { errorCode, Failure, systemFailure } from '../contract/failure.ts'
 import type { Door } from './guard.ts'
@@ -24,7 +24,11 @@ export interface Listening {
 }
 
 /** Listens on the own socket of a repo's daemon, which only its user can reach. The caller holds the daemon's lock. */
-export async function listenOwn(repoPath: string, listener: (door: Door) => RequestListener): Promise<Listening> {
+export async function listenOwn(
+  repoPath: string,
+  listener: (door: Door) => RequestListener,
+  upgraded?: (request: IncomingMessage, socket: Socket) => void,
+): Promise<Listening> {
   const user = process.getuid?.() ?? 0
   const [place] = socketPlaces(repoPath, process.env, user)
   if (place === undefined) {
@@ -33,7 +37,7 @@ export async function listenOwn(repoPath: string, listener: (door: Door) => Requ
     })
   }
   if (place.folder !== repoPath) await ownFolder(place.folder, user)
-  const listening = await listenUnix(place.path, listener({ isOwn: true, port: undefined }))
+  const listening = await listenUnix(place.path, listener({ isOwn: true, port: undefined }), upgraded)
   return {
     address: listening.address,
     async close() {
@@ -63,11 +67,16 @@ export async function listenAt(address: string, listener: (door: Door) => Reques
   return { address: `/${protocol}/${host}/tcp/${door.port}`, close: () => stop(server) }
 }
 
-async function listenUnix(path: string, listener: RequestListener): Promise<Listening> {
+async function listenUnix(
+  path: string,
+  listener: RequestListener,
+  upgraded?: (request: IncomingMessage, socket: Socket) => void,
+): Promise<Listening> {
   // What a killed daemon left would be in the way; that none lives is what the daemon's lock says.
   const found = await lstat(path).catch(() => undefined)
   if (found?.isSocket() === true) await unlink(path)
   const server = makeServer(listener)
+  if (upgraded !== undefined) server.on('upgrade', (request, socket) => upgraded(request, socket as Socket))
   await listening(server, { path }, path)
   await chmod(path, 0o600)
   return {

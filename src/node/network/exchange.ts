@@ -1,7 +1,25 @@
-import { Failure } from '../../contract/failure.ts'
+import type { Connection, PeerId, Stream } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
+import type { CID } from 'multiformats/cid'
+import { GLOBALS_DEFAULT } from '../../contract/globals.ts'
+import type { Blocks, Repo } from '../../repo/roles.ts'
 import type { Exchange } from '../exchange.ts'
+import { checkBlock } from '../hash.ts'
+import { Bitswap } from './bitswap/bitswap.ts'
+import { INBOUND_STREAMS_MAX } from './bitswap/limits.ts'
+import { PROTOCOLS } from './bitswap/wire.ts'
+import { Fetcher, givenUp } from './fetcher.ts'
+import { Gateways } from './gateways.ts'
 import type { BitswapView, ExchangeOptions, Routing } from './network.ts'
 import type { Part, PartContext } from './parts.ts'
+import { providerSearch } from './provider-search.ts'
+import { flagAt } from './settings.ts'
+import { resolveTargets } from './targets.ts'
+
+/** How often it is looked whether somebody stored what a peer waits for. */
+const LOOK_AGAIN_MS = 250
+const DIAL_TIMEOUT_MS = 15_000
+const OUTBOUND_STREAMS_MAX = 64
 
 /** Blocks between this node and others. */
 export interface NetworkExchange {
@@ -10,9 +28,137 @@ export interface NetworkExchange {
 }
 
 /** Returns the exchange on a node that has started: Bitswap, with the providers that routing finds. */
-export async function createExchange(_context: PartContext, _routing: Routing): Promise<Part<NetworkExchange>> {
-  const refuse = (): never => {
-    throw new Failure('failed', 'this build has no exchange yet')
+export async function createExchange(context: PartContext, routing: Routing): Promise<Part<NetworkExchange>> {
+  const exchange = new LibExchange(context, routing)
+  await exchange.start()
+  return exchange
+}
+
+class LibExchange implements NetworkExchange, AsyncDisposable {
+  readonly bitswap: BitswapView
+  readonly #bitswap: Bitswap
+  readonly #context: PartContext
+  readonly #routing: Routing
+  readonly #blocks: StoringBlocks
+  #timer: NodeJS.Timeout | undefined
+  #dials = 0
+
+  constructor(context: PartContext, routing: Routing) {
+    const { libp2p, node, config, identity } = context
+    this.#context = context
+    this.#routing = routing
+    this.#blocks = storingBlocks(node.repo)
+    this.#bitswap = new Bitswap({
+      blocks: this.#blocks,
+      connectionTo: peer => bestConnection(libp2p.getConnections(peerIdFromString(peer))),
+      serves: identity === 'repo' && flagAt(config, 'Bitswap.ServerEnabled', true),
+    })
+    this.bitswap = this.#bitswap
   }
-  return { bitswap: { stat: refuse, wantlist: refuse, ledger: refuse }, openExchange: refuse }
+
+  async start(): Promise<void> {
+    const { libp2p, identity, node, config } = this.#context
+    if (!flagAt(config, 'Bitswap.Libp2pEnabled', true)) return
+    await libp2p.handle(PROTOCOLS, this.#accept, {
+      maxInboundStreams: INBOUND_STREAMS_MAX,
+      maxOutboundStreams: OUTBOUND_STREAMS_MAX,
+      runOnLimitedConnection: true,
+    })
+    libp2p.addEventListener('peer:connect', this.#onConnect)
+    libp2p.addEventListener('peer:disconnect', this.#onDisconnect)
+    for (const peer of libp2p.getPeers()) this.#bitswap.connected(peer.toString())
+    if (identity !== 'repo') return
+    let seen = ''
+    this.#timer = setInterval(() => {
+      if (!this.#bitswap.hasOpenWants) return
+      const before = seen
+      seen = node.repo.changes()
+      if (before !== seen) void this.#bitswap.lookAgain()
+    }, LOOK_AGAIN_MS)
+    this.#timer.unref()
+  }
+
+  readonly #accept = (stream: Stream, connection: Connection): void => {
+    this.#bitswap.accept(stream, connection.remotePeer.toString())
+  }
+
+  readonly #onConnect = ({ detail }: CustomEvent<PeerId>): void => this.#bitswap.connected(detail.toString())
+
+  readonly #onDisconnect = ({ detail }: CustomEvent<PeerId>): void => this.#bitswap.disconnected(detail.toString())
+
+  openExchange(options: ExchangeOptions = {}): Exchange {
+    const { libp2p, identity, node } = this.#context
+    const {
+      lookupTimeoutMs = GLOBALS_DEFAULT.lookupTimeoutMs,
+      stallTimeoutMs = GLOBALS_DEFAULT.stallTimeoutMs,
+      peers = [],
+    } = options
+    const limits = { lookupTimeoutMs, stallTimeoutMs }
+    const gateways = new Gateways({ urls: options.gateways ?? [], requestTimeoutMs: stallTimeoutMs, check: checkBlock })
+    const session = this.#bitswap.newSession({
+      ...limits,
+      findProviders: providerSearch(this.#context, this.#routing, url => gateways.add(url)),
+      isComplete: identity === 'ephemeral' ? () => this.#dials === 0 && libp2p.getDialQueue().length === 0 : undefined,
+      giveUp: ({ cid }, why) => givenUp(cid, why, session, limits),
+    })
+    void this.#dialAll(peers)
+    return new Fetcher({
+      session,
+      gateways,
+      peers: () => libp2p.getPeers().length,
+      received: (cid, bytes) => this.#bitswap.received(cid, bytes),
+      blocks: node.repo.blocks,
+      onState: options.onState,
+    })
+  }
+
+  /** Dials peers that were named. Who cannot be reached is written to the log; the others may have what is wanted. */
+  async #dialAll(addresses: readonly string[]): Promise<void> {
+    if (addresses.length === 0) return
+    const { libp2p, signal, log } = this.#context
+    const { parseTarget } = await import('./addresses.ts')
+    this.#dials += 1
+    const dial = async (text: string): Promise<void> => {
+      const { peer, address } = parseTarget(text)
+      if (libp2p.getConnections(peer).length > 0) return
+      const stop = AbortSignal.any([signal, AbortSignal.timeout(DIAL_TIMEOUT_MS)])
+      await libp2p.dial(address === undefined ? peer : address.encapsulate(`/p2p/${peer}`), { signal: stop })
+    }
+    try {
+      const targets = await resolveTargets(addresses, { signal })
+      await Promise.all(targets.map(text => dial(text).catch(error => log('bitswap', 'info', `${text}: ${error}`))))
+    } catch (error) {
+      log('bitswap', 'error', String(error))
+    } finally {
+      this.#dials -= 1
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { libp2p } = this.#context
+    clearInterval(this.#timer)
+    libp2p.removeEventListener('peer:connect', this.#onConnect)
+    libp2p.removeEventListener('peer:disconnect', this.#onDisconnect)
+    await libp2p.unhandle(PROTOCOLS).catch(() => undefined)
+  }
+}
+
+/** Prefers a direct connection to one through a relay. */
+function bestConnection(connections: readonly Connection[]): Connection | undefined {
+  const open = connections.filter(({ status }) => status === 'open')
+  return open.find(({ limits }) => limits === undefined) ?? open[0]
+}
+
+type StoringBlocks = Pick<Blocks, 'stat' | 'get' | 'put'>
+
+/** On media that cannot be written, what was fetched is handed on and not kept. */
+export function storingBlocks(repo: Pick<Repo, 'blocks' | 'readOnly'>): StoringBlocks {
+  const { blocks, readOnly } = repo
+  return {
+    stat: (cid, options) => blocks.stat(cid, options),
+    get: (cid, options) => blocks.get(cid, options),
+    put: async (cid: CID, bytes: Uint8Array) => {
+      if (!readOnly) await blocks.put(cid, bytes)
+    },
+  }
 }

@@ -1,6 +1,6 @@
 import type { CID } from 'multiformats/cid'
 import type { Waiting } from '../../repo/roles.ts'
-import type { Exchange } from '../exchange.ts'
+import type { Exchange, FetchState } from '../exchange.ts'
 
 /** The node's side of the network: libp2p and the protocols on it. Peers are named by their ids, as text. */
 export interface Network extends AsyncDisposable {
@@ -31,8 +31,12 @@ export interface Network extends AsyncDisposable {
 export interface ExchangeOptions extends Waiting {
   readonly lookupTimeoutMs?: number | undefined
   readonly stallTimeoutMs?: number | undefined
+  /** Multiaddrs of peers to dial. */
+  readonly peers?: readonly string[] | undefined
   /** Trustless gateways to ask too, as URLs. */
   readonly gateways?: readonly string[] | undefined
+  /** Is told, a few times a second, how far the fetch is. */
+  readonly onState?: ((state: FetchState) => void) | undefined
 }
 
 /** A peer and where it can be reached. */

@@ -87,9 +87,14 @@ export class Bitswap {
     if (this.#options.serves) await this.#server.offer(cids)
   }
 
+  /** True while a peer wants something that was not here. */
+  get hasOpenWants(): boolean {
+    return this.#options.serves && this.#server.hasOpenWants
+  }
+
   /** Looks once more for what peers want, when somebody else may have stored it. */
   async lookAgain(): Promise<void> {
-    if (this.#options.serves && this.#server.hasOpenWants) await this.#server.lookAgain()
+    if (this.hasOpenWants) await this.#server.lookAgain()
   }
 
   stat(): BitswapStat {

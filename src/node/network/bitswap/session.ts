@@ -18,10 +18,15 @@ const PROVIDERS_AGAIN_MS = 10_000
 /** Finds peers that have a block, and connects to them. */
 export type FindProviders = (cid: CID, options: { signal: AbortSignal }) => AsyncIterable<string>
 
+/** Why a block is waited for no longer: nobody had it in time, nothing came in time, or nobody is left to ask. */
+export type GivenUp = 'lookup' | 'stall' | 'nobody'
+
 export interface SessionOptions {
   readonly findProviders?: FindProviders | undefined
+  /** Returns true when no peer is to be expected any more but those that are connected; without it they always are. */
+  readonly isComplete?: (() => boolean) | undefined
   /** Called when a block was waited for in vain. Returns what the caller is told. */
-  readonly giveUp: (wanted: Wanted, why: 'lookup' | 'stall', session: Session) => Error
+  readonly giveUp: (wanted: Wanted, why: GivenUp, session: Session) => Error
   readonly lookupTimeoutMs: number
   readonly stallTimeoutMs: number
 }
@@ -91,11 +96,23 @@ export class Session {
   #timer: NodeJS.Timeout | undefined
   #isScheduled = false
   #isClosed = false
+  #blocks = 0
+  #bytes = 0
 
   constructor(client: BitswapClient, options: SessionOptions) {
     this.#client = client
     this.#options = options
     client.open(this)
+  }
+
+  /** How many blocks are waited for, how many have come, and their bytes. */
+  get progress(): { readonly wants: number; readonly blocks: number; readonly bytes: number } {
+    return { wants: this.#wants.size, blocks: this.#blocks, bytes: this.#bytes }
+  }
+
+  /** True while peers are known that answer in this session. */
+  get hasPeers(): boolean {
+    return this.#peers.size > 0
   }
 
   get tried(): Tried {
@@ -300,6 +317,8 @@ export class Session {
     if (want === undefined) return
     const now = Date.now()
     this.#lastBytesAt = now
+    this.#blocks += 1
+    this.#bytes += bytes.length
     const client = from === undefined ? undefined : this.#client.peer(from)
     if (client !== undefined) {
       const peer = this.#join(client)
@@ -342,11 +361,19 @@ export class Session {
       if (want.isFound || this.#peers.size > 0) {
         if (waited > stallTimeoutMs) this.#drop(want, this.#options.giveUp(want, 'stall', this))
       } else if (now - want.since > lookupTimeoutMs) this.#drop(want, this.#options.giveUp(want, 'lookup', this))
+      if (this.#isHopeless(want)) this.#drop(want, this.#options.giveUp(want, 'nobody', this))
       if (want.target === undefined) {
         if (now - want.since > PROVIDERS_AFTER_MS) this.#search()
       } else if (now - want.askedAt > SLOW_MS) this.#askAnother(want, want.target)
     }
     this.schedule()
+  }
+
+  /** Everybody has said no, providers were looked for in vain, and nobody else is to come. */
+  #isHopeless(want: Want): boolean {
+    const { isComplete, findProviders } = this.#options
+    if (isComplete === undefined || this.#searching || !this.#allDenied(want)) return false
+    return (findProviders === undefined || this.#searches > 0) && isComplete()
   }
 
   #askAnother(want: Want, slow: SessionPeer): void {
