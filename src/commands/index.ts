@@ -3,6 +3,10 @@ import type { Command } from '../contract/command.ts'
 
 /** Every command, by its words. A declaration is loaded when it is asked for. */
 export const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  'bitswap ledger': () => import('./bitswap/ledger.ts').then(module => module.bitswapLedger),
+  'bitswap reprovide': () => import('./bitswap/reprovide.ts').then(module => module.bitswapReprovide),
+  'bitswap stat': () => import('./bitswap/stat.ts').then(module => module.bitswapStat),
+  'bitswap wantlist': () => import('./bitswap/wantlist.ts').then(module => module.bitswapWantlist),
   'block get': () => import('./block/get.ts').then(module => module.blockGet),
   'block put': () => import('./block/put.ts').then(module => module.blockPut),
   'block rm': () => import('./block/rm.ts').then(module => module.blockRm),
@@ -89,6 +93,7 @@ export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   'repo version': () => import('./repo/version.ts').then(module => module.repoVersion),
   'resolve': () => import('./resolve.ts').then(module => module.resolve),
   'shutdown': () => import('./shutdown.ts').then(module => module.shutdown),
+  'stats bitswap': () => import('./stats/bitswap.ts').then(module => module.statsBitswap),
   'stats repo': () => import('./stats/repo.ts').then(module => module.statsRepo),
   'swarm addrs listen': () => import('./swarm/addrs/listen.ts').then(module => module.swarmAddrsListen),
   'swarm connect': () => import('./swarm/connect.ts').then(module => module.swarmConnect),
