@@ -86,7 +86,7 @@ class LibExchange implements NetworkExchange, AsyncDisposable {
 
   readonly #onDisconnect = ({ detail }: CustomEvent<PeerId>): void => this.#bitswap.disconnected(detail.toString())
 
-  openExchange(options: ExchangeOptions = {}): Exchange {
+  readonly openExchange = (options: ExchangeOptions = {}): Exchange => {
     const { libp2p, identity, node } = this.#context
     const {
       lookupTimeoutMs = GLOBALS_DEFAULT.lookupTimeoutMs,
