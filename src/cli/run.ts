@@ -250,7 +250,7 @@ function isTimeout(error: unknown): boolean {
 async function report(error: unknown, io: Io, style: { json: boolean; debug: boolean }): Promise<number> {
   const failure = toFailure(error, io.signal)
   const { status } = EXIT_STATUS[failure.kind]
-  if (failure.kind === 'closed-pipe') return status
+  if (failure.kind === 'closed-pipe' || failure.quiet) return status
   const lines = style.json ? [JSON.stringify(failureToRecord(failure))] : failureLines(failure, style.debug)
   // Standard error itself may be gone; the status still tells.
   await io.err.write(`${lines.join('\n')}\n`).catch(() => undefined)

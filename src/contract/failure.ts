@@ -40,6 +40,8 @@ export interface FailureOptions {
   readonly hint?: string | undefined
   readonly data?: Readonly<Record<string, string>> | undefined
   readonly cause?: unknown
+  /** The status says it all: nothing is printed. */
+  readonly quiet?: boolean | undefined
 }
 
 /** A failure that we expect and can explain. Whatever else is thrown is a bug. */
@@ -47,6 +49,7 @@ export class Failure extends Error {
   readonly kind: FailureKind
   readonly hint: string | undefined
   readonly data: Readonly<Record<string, string>> | undefined
+  readonly quiet: boolean
 
   constructor(kind: FailureKind, message: string, options: FailureOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
@@ -54,6 +57,7 @@ export class Failure extends Error {
     this.kind = kind
     this.hint = options.hint
     this.data = options.data
+    this.quiet = options.quiet === true
   }
 }
 
@@ -65,6 +69,7 @@ export interface FailureRecord {
   readonly kind?: FailureKind
   readonly hint?: string
   readonly data?: Readonly<Record<string, string>>
+  readonly quiet?: true
 }
 
 /** Returns the record of a failure. Kubo's `Code` is 0 for ordinary errors and 1 for a client's mistake. */
@@ -76,13 +81,14 @@ export function failureToRecord(failure: Failure): FailureRecord {
     kind: failure.kind,
     ...(failure.hint === undefined ? {} : { hint: failure.hint }),
     ...(failure.data === undefined ? {} : { data: failure.data }),
+    ...(failure.quiet ? { quiet: true } : {}),
   }
 }
 
 /** Returns the failure that a record stands for. A record without a `kind` (from Kubo) is `failed`. */
 export function failureFromRecord(record: FailureRecord): Failure {
   const kind = record.kind !== undefined && Object.hasOwn(EXIT_STATUS, record.kind) ? record.kind : 'failed'
-  return new Failure(kind, record.Message, { hint: record.hint, data: record.data })
+  return new Failure(kind, record.Message, { hint: record.hint, data: record.data, quiet: record.quiet === true })
 }
 
 const SYSTEM_KINDS: Readonly<Record<string, { kind: FailureKind; text: string; hint?: string }>> = {

@@ -40,10 +40,10 @@ export async function* listEntries(blocks: ListBlocks, cid: CID, options: ListOp
   let batch: Link[] = []
   for await (const link of listLinks(blocks, cid, options)) {
     if (batch.push(link) < BATCH_MAX) continue
-    yield* describe(blocks, batch, options)
+    yield* describeLinks(blocks, batch, options)
     batch = []
   }
-  yield* describe(blocks, batch, options)
+  yield* describeLinks(blocks, batch, options)
 }
 
 async function* listLinks(blocks: ListBlocks, cid: CID, options: ShardOptions): AsyncIterable<Link> {
@@ -56,7 +56,8 @@ async function* listLinks(blocks: ListBlocks, cid: CID, options: ShardOptions): 
   yield* listDirectory(blocks, node, decodeUnixfs(node.data ?? new Uint8Array(0)), options)
 }
 
-async function* describe(
+/** Yields what `listEntries` tells of each link, in their order. */
+export async function* describeLinks(
   blocks: ListBlocks,
   links: readonly Link[],
   options: Waiting & { readonly looksInto: boolean },

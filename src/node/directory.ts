@@ -47,7 +47,8 @@ function unixfsOf(node: PbBlock): UnixFs | undefined {
   }
 }
 
-function decodeShard(bytes: Uint8Array, above: HamtShard): HamtShard {
+/** Decodes a shard that lies below another. Throws `failed` when it is none, or of another fanout. */
+export function decodeShard(bytes: Uint8Array, above: HamtShard): HamtShard {
   const { data, links } = decodeDagPb(bytes)
   const shard = readShard(decodeUnixfs(data ?? new Uint8Array(0)), links)
   if (shard.fanout !== above.fanout) throw malformed('its shards differ in fanout')

@@ -20,7 +20,7 @@ export const HEADER = {
 } as const
 
 type Values = Readonly<Record<string, unknown>>
-type Declared = Pick<Command, 'path' | 'params'>
+type Declared = Pick<Command, 'path' | 'params' | 'source'>
 
 /** What a query asks of a command. */
 export interface WireCall extends WireGlobals {
@@ -39,7 +39,7 @@ export function outputKind(command: Command, input: Values): OutputKind {
 
 /** Returns true when the command takes files, which travel in the body. */
 export function takesFiles(command: Declared): boolean {
-  return Object.values(command.params).some(param => param.place === 'files')
+  return command.source !== undefined || Object.values(command.params).some(param => param.place === 'files')
 }
 
 /**
