@@ -149,6 +149,9 @@ export interface PubsubMessage {
   readonly topics: readonly Uint8Array[]
 }
 
+/** Decides whether a message is taken, and passed on. */
+export type MessageCheck = (message: PubsubMessage) => boolean | Promise<boolean>
+
 export interface Pubsub {
   /** Yields messages until the signal aborts or the caller leaves. Subscribed when `onSubscribed` is called. */
   subscribe(topic: Uint8Array, options?: Waiting & { onSubscribed?: () => void }): AsyncIterable<PubsubMessage>
@@ -157,6 +160,8 @@ export interface Pubsub {
   topics(): Uint8Array[]
   /** Peers that are subscribed to a topic, or to any. */
   peers(topic?: Uint8Array): string[]
+  /** Messages of a topic are taken, and passed on, only when they pass. One check a topic; undefined takes it away. */
+  check(topic: Uint8Array, check: MessageCheck | undefined): void
   /** Forgets the sequence numbers that guard against replay, of one peer or of all. Returns how many. */
   reset(peer?: string): Promise<number>
 }
