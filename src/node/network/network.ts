@@ -153,6 +153,8 @@ export interface PubsubMessage {
 export type MessageCheck = (message: PubsubMessage) => boolean | Promise<boolean>
 
 export interface Pubsub {
+  /** Begins to take part, if this node does not yet: an ephemeral one begins when it is first asked to. */
+  start(): Promise<void>
   /** Yields messages until the signal aborts or the caller leaves. Subscribed when `onSubscribed` is called. */
   subscribe(topic: Uint8Array, options?: Waiting & { onSubscribed?: () => void }): AsyncIterable<PubsubMessage>
   /** Publishes; returns to how many peers it was sent. Waits while send queues are full. Throws `usage` when it is too big. */
