@@ -6,13 +6,19 @@ import type { Network } from './network.ts'
 
 const POLL_MS = 20
 
-/** Resolves when an ephemeral node has a peer. Throws `network` when it has none within --lookup-timeout. */
+/**
+ * Resolves when an ephemeral node has a peer: one of those that --peer names, else any. Throws `network` when none was
+ * reached within --lookup-timeout.
+ */
 export async function awaitPeers(network: Network, globals: Globals, signal: AbortSignal): Promise<void> {
   const limit = AbortSignal.timeout(globals.lookupTimeoutMs)
+  const stop = AbortSignal.any([signal, limit])
   try {
-    await network.swarm.whenConnected(1, { signal: AbortSignal.any([signal, limit]) })
+    if (globals.peers.length === 0) await network.swarm.whenConnected(1, { signal: stop })
+    else await Promise.any(globals.peers.map(address => network.swarm.connect(address, { signal: stop })))
   } catch (error) {
     signal.throwIfAborted()
+    if (error instanceof AggregateError && !limit.aborted) throw error.errors[0]
     if (!limit.aborted) throw error
     throw new Failure('network', `no peer was reached within ${formatDuration(globals.lookupTimeoutMs)}`, {
       hint: 'name one with --peer /ip4/…/tcp/…/p2p/…, or run a daemon',

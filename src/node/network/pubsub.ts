@@ -3,6 +3,7 @@ import type { Waiting } from '../../repo/roles.ts'
 import { MessageQueue } from './message-queue.ts'
 import type { MessageCheck, Pubsub, PubsubMessage } from './network.ts'
 import type { Part, PartBase, PartContext, Services } from './parts.ts'
+import { pingOnce } from './ping.ts'
 import { checkSize, type SignedSizes, topicName } from './pubsub-messages.ts'
 import type { Router, RouterHooks } from './pubsub-router.ts'
 import { type PubsubSettings, pubsubSettings } from './pubsub-settings.ts'
@@ -13,6 +14,8 @@ const SAVE_MS = 2_000
 /** The router keeps messages for some heartbeats, for those who ask again; meanwhile it takes no more than this. */
 const KEPT_BYTES_MAX = 64 * 1024 * 1024
 const KEPT_HEARTBEATS = 6
+/** Time that peers of an ephemeral node have, at its end, to take what was sent. */
+const ARRIVAL_MS = 5_000
 
 /** Returns what pubsub needs of libp2p before it is made: nothing, its router starts later. */
 export async function pubsubServices(_base: PartBase): Promise<Services> {
@@ -163,6 +166,7 @@ class LazyPubsub implements Part<Pubsub>, RouterHooks {
     for (const wake of this.#awaitHeartbeat) wake()
     if (live === undefined) return
     await live.streams.flush()
+    if (this.#context.identity === 'ephemeral') await this.#arrived(live)
     live.streams.stop()
     await live.router.stop()
     await this.#guard.save()
@@ -206,6 +210,20 @@ class LazyPubsub implements Part<Pubsub>, RouterHooks {
       this.#awaitHeartbeat.delete(resolve)
     }
     this.#kept[0] = (this.#kept[0] ?? 0) + bytes
+  }
+
+  /**
+   * Resolves when what was sent has arrived: what goes out before a ping is there when it is answered. A connection
+   * that closes at once may take what waits in its buffers with it.
+   */
+  async #arrived({ router }: Live): Promise<void> {
+    const signal = AbortSignal.timeout(ARRIVAL_MS)
+    const pings = router.getPeers().map(async peer => {
+      const [connection] = this.#context.libp2p.getConnections(peer)
+      if (connection !== undefined) await pingOnce(connection, { signal })
+    })
+    // A peer that is gone has nothing to tell.
+    await Promise.allSettled(pings)
   }
 
   async #save(): Promise<void> {
