@@ -88,11 +88,17 @@ interface Doors {
 
 function readyLines(server: Doors, gateway: Doors, network: Network | undefined): string[] {
   return [
+    ...privateLines(network?.privateNetwork),
     ...listeningLines(network?.swarm.listenAddresses() ?? []),
     ...server.addresses.map(address => `RPC API server listening on ${address}`),
     ...gateway.addresses.map(address => `Gateway server listening on ${address}`),
     'Daemon is ready',
   ]
+}
+
+function privateLines(fingerprint: string | undefined): string[] {
+  if (fingerprint === undefined) return []
+  return ['Swarm is limited to private network of peers with the swarm key', `Swarm key fingerprint: ${fingerprint}`]
 }
 
 /** As Kubo prints them: `Swarm listening on 127.0.0.1:4001 (TCP)`. */

@@ -3,7 +3,7 @@ import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { Failure, systemFailure } from '../../contract/failure.ts'
 import { parseAddress, parseTarget } from './addresses.ts'
-import type { ForwardedListener, ForwardedStream, Forwarding } from './network.ts'
+import type { ForwardedListener, ForwardedStream, Forwarding, OpenListener } from './network.ts'
 import type { Part, PartContext } from './parts.ts'
 import { joinStreams } from './stream-socket.ts'
 
@@ -16,10 +16,6 @@ export function createForwarding(context: PartContext): Part<Forwarding> {
   return new Tunnels(context)
 }
 
-interface Listener extends ForwardedListener {
-  readonly close: () => Promise<void>
-}
-
 interface Tunnel extends ForwardedStream {
   readonly abort: () => void
 }
@@ -29,7 +25,7 @@ class Tunnels implements Forwarding, AsyncDisposable {
   readonly #signal: AbortSignal
   readonly #log: PartContext['log']
   /** By what must not be there twice: the protocol of those that peers reach, the address of those that listen here. */
-  readonly #listeners = new Map<string, Listener>()
+  readonly #listeners = new Map<string, OpenListener>()
   readonly #tunnels = new Map<number, Tunnel>()
   #nextId = 0
 
@@ -39,7 +35,7 @@ class Tunnels implements Forwarding, AsyncDisposable {
     this.#log = log
   }
 
-  async listen(protocol: string, target: string, options: { reportPeerId?: boolean } = {}): Promise<void> {
+  async listen(protocol: string, target: string, options: { reportPeerId?: boolean } = {}): Promise<OpenListener> {
     const address = parseAddress(target)
     const { host, port } = tcpOf(address)
     if (port === 0) throw new Failure('usage', 'port can not be 0')
@@ -57,15 +53,11 @@ class Tunnels implements Forwarding, AsyncDisposable {
       socket.once('error', error => stream.abort(error))
     }
     await this.#libp2p.handle(protocol, accept, { maxInboundStreams: STREAMS_MAX, runOnLimitedConnection: true })
-    this.#listeners.set(protocol, {
-      protocol,
-      listenAddress: `/p2p/${this.#libp2p.peerId}`,
-      targetAddress: address.toString(),
-      close: () => this.#libp2p.unhandle(protocol),
-    })
+    const about = { protocol, listenAddress: `/p2p/${this.#libp2p.peerId}`, targetAddress: address.toString() }
+    return this.#add(protocol, about, () => this.#libp2p.unhandle(protocol))
   }
 
-  async forward(protocol: string, listen: string, target: string): Promise<void> {
+  async forward(protocol: string, listen: string, target: string): Promise<OpenListener> {
     const { host, port, name } = tcpOf(parseAddress(listen))
     const { peer, address } = parseTarget(target)
     if (address !== undefined) await this.#libp2p.peerStore.merge(peer, { multiaddrs: [address] })
@@ -76,13 +68,9 @@ class Tunnels implements Forwarding, AsyncDisposable {
       socket.on('error', () => socket.destroy())
       void this.#open(socket, protocol, peer)
     })
-    this.#listeners.set(bound, {
-      protocol,
-      listenAddress: bound,
-      targetAddress: `/p2p/${peer}`,
-      // Connections that are open stay open, as in the reference implementation.
-      close: async () => void server.close(),
-    })
+    const about = { protocol, listenAddress: bound, targetAddress: `/p2p/${peer}` }
+    // Connections that are open stay open, as in the reference implementation.
+    return this.#add(bound, about, async () => void server.close())
   }
 
   listeners(): ForwardedListener[] {
@@ -97,11 +85,10 @@ class Tunnels implements Forwarding, AsyncDisposable {
     const listenAddress = filter.listenAddress === undefined ? undefined : parseAddress(filter.listenAddress).toString()
     const targetAddress = filter.targetAddress === undefined ? undefined : parseAddress(filter.targetAddress).toString()
     let closed = 0
-    for (const [key, listener] of this.#listeners) {
+    for (const listener of [...this.#listeners.values()]) {
       if (filter.protocol !== undefined && filter.protocol !== listener.protocol) continue
       if (listenAddress !== undefined && listenAddress !== listener.listenAddress) continue
       if (targetAddress !== undefined && targetAddress !== listener.targetAddress) continue
-      this.#listeners.delete(key)
       await listener.close()
       closed += 1
     }
@@ -124,6 +111,22 @@ class Tunnels implements Forwarding, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.closeListeners({})
     this.closeStreams()
+  }
+
+  #add(key: string, about: ForwardedListener, stop: () => Promise<void>): OpenListener {
+    const closed = Promise.withResolvers<void>()
+    const listener: OpenListener = {
+      ...about,
+      closed: closed.promise,
+      close: async () => {
+        if (this.#listeners.get(key) !== listener) return
+        this.#listeners.delete(key)
+        await stop()
+        closed.resolve()
+      },
+    }
+    this.#listeners.set(key, listener)
+    return listener
   }
 
   #refuseTwice(key: string): void {

@@ -10,6 +10,8 @@ export interface Network extends AsyncDisposable {
   readonly identity: 'repo' | 'ephemeral'
   /** Name and version, as identify tells others. */
   readonly agentVersion: string
+  /** The fingerprint of the key of the private network; undefined in the public one. */
+  readonly privateNetwork: string | undefined
   /** The protobuf bytes of the public key. */
   readonly publicKey: Uint8Array
   /** The protocols that this node answers, sorted. */
@@ -253,12 +255,19 @@ export interface ForwardedStream {
   readonly targetAddress: string
 }
 
+/** A listener that was just opened. */
+export interface OpenListener extends ForwardedListener {
+  /** Resolves when it has been closed, by whomever. */
+  readonly closed: Promise<void>
+  close(): Promise<void>
+}
+
 /** TCP connections that travel over libp2p streams (`p2p listen`, `p2p forward`). */
 export interface Forwarding {
   /** Streams of a protocol that come in are connected to a TCP address. */
-  listen(protocol: string, target: string, options?: { reportPeerId?: boolean }): Promise<void>
+  listen(protocol: string, target: string, options?: { reportPeerId?: boolean }): Promise<OpenListener>
   /** TCP connections to `listen` become streams to a peer. */
-  forward(protocol: string, listen: string, target: string): Promise<void>
+  forward(protocol: string, listen: string, target: string): Promise<OpenListener>
   listeners(): ForwardedListener[]
   /** Returns how many were closed. */
   closeListeners(filter: { protocol?: string; listenAddress?: string; targetAddress?: string }): Promise<number>
