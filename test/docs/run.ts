@@ -105,7 +105,10 @@ async function runPage(page: string): Promise<{ passed: number; failed: number }
   try {
     const outputs = await typeAll(steps, folder)
     for (const [at, { line, command, expected }] of steps.entries()) {
-      const actual = (outputs[at] ?? '[never reached]').replace(/\n$/, '').split('\n').filter((_, nth, all) => all.length > 1 || all[0] !== '' || nth > 0)
+      const actual = (outputs[at] ?? '[never reached]')
+        .replace(/\n$/, '')
+        .split('\n')
+        .filter((_, nth, all) => all.length > 1 || all[0] !== '' || nth > 0)
       if (matches(expected, actual)) counts.passed += 1
       else {
         counts.failed += 1
@@ -120,9 +123,15 @@ async function runPage(page: string): Promise<{ passed: number; failed: number }
 }
 
 const asked = process.argv.slice(2)
-const pages = ['README.md', ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).map(name => join('docs', name))]
+const pages = [
+  'README.md',
+  ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).map(name => join('docs', name)),
+]
   .filter(name => name.endsWith('.md'))
-  .filter(name => asked.length === 0 || asked.some(word => name.includes(relative(root, resolve(word))) || name.includes(word)))
+  .filter(
+    name =>
+      asked.length === 0 || asked.some(word => name.includes(relative(root, resolve(word))) || name.includes(word)),
+  )
   .sort()
 const total = { passed: 0, failed: 0 }
 for (const page of pages) {
