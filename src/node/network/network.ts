@@ -190,6 +190,8 @@ export interface Routing {
   findPeer(peer: string, options?: RoutingOptions): Promise<PeerAddresses>
   provide(cid: CID, options?: RoutingOptions): Promise<void>
   getValue(key: Uint8Array, options?: RoutingOptions): Promise<Uint8Array>
+  /** Yields valid values as they are found, in any order, and the same one again and again: `countMax` at most. */
+  searchValue(key: Uint8Array, options?: RoutingOptions & { countMax?: number }): AsyncIterable<Uint8Array>
   putValue(key: Uint8Array, value: Uint8Array, options?: RoutingOptions): Promise<void>
   /** Yields the peers that are closest to a peer id's key. */
   closestPeers(peer: string, options?: RoutingOptions): AsyncIterable<PeerAddresses>
@@ -234,7 +236,7 @@ export interface Providing {
 
 /** IPNS records over routing and pubsub. */
 export interface NameRecords {
-  /** Stores a signed record where others find it. Throws `network` when nobody took it. */
+  /** Stores a signed record where others find it; names are multihashes. Throws `network` when nobody took it. */
   put(name: Uint8Array, record: Uint8Array, options?: Waiting): Promise<void>
   /** Yields records, each valid and newer than the one before. */
   get(name: Uint8Array, options?: Waiting & { recordsMax?: number }): AsyncIterable<Uint8Array>
