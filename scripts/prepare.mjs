@@ -17,6 +17,10 @@ function bun(args) {
   }
 }
 
+/** The commit that is built, for `version --commit`; empty outside of a clone. */
+const commit = spawnSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: root, encoding: 'utf8' })
+const define = `--define=TSIPFS_COMMIT=${JSON.stringify(commit.status === 0 ? commit.stdout.trim() : '')}`
+
 if (!existsSync(join(root, 'src/main.ts'))) process.exit(0) // an installed package: already built
 if (bunPath() === undefined) {
   console.error(
@@ -30,6 +34,7 @@ const fresh = `${nodeOut}.${process.pid}`
 rmSync(fresh, { recursive: true, force: true })
 bun([
   'build',
+  define,
   '--target=node',
   '--minify',
   '--splitting',
@@ -43,6 +48,6 @@ rmSync(nodeOut, { recursive: true, force: true })
 renameSync(fresh, nodeOut)
 const executable = join(out, 'tsipfs')
 const partial = `${executable}.${process.pid}`
-bun(['build', ...COMPILE_FLAGS, ...ENTRIES, `--outfile=${partial}`])
+bun(['build', define, ...COMPILE_FLAGS, ...ENTRIES, `--outfile=${partial}`])
 // By a rename: a tsipfs that runs keeps its file.
 renameSync(partial, executable)
