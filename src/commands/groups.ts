@@ -2,10 +2,8 @@
 export const groups: Readonly<Record<string, string>> = {
   bitswap: 'Interact with the Bitswap agent',
   block: 'Interact with raw blocks',
-  bootstrap: 'Show or edit the list of bootstrap peers',
   cid: 'Convert and inspect CIDs',
   'commands completion': 'Print completion scripts for shells',
-  config: 'Read and change the config',
   'config profile': 'Apply profiles to the config',
   dag: 'Interact with IPLD DAG objects',
   dht: 'Ask the DHT (deprecated: use routing)',

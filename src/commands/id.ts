@@ -29,13 +29,13 @@ export const id = defineCommand({
   },
   async *run(input, { node, signal }): AsyncIterable<Identity> {
     const { ownIdentity, peerIdentity } = await import('../node/identity.ts')
-    const { formatPeerId, parsePeerId, peerIdForm } = await import('../node/peer-id.ts')
-    const form = peerIdForm(input.peeridBase)
+    const { checkPeerIdBase, formatPeerId, parsePeerId } = await import('../node/peer-id.ts')
+    checkPeerIdBase(input.peeridBase)
     const own = await ownIdentity(node, { signal })
     const asked = input.peerid === undefined ? own.multihash : parsePeerId(input.peerid)
     const isOwn = Buffer.compare(asked, own.multihash) === 0
     const { multihash: _, ...identity } = isOwn ? own : await peerIdentity(node, asked, { signal })
-    yield { ID: formatPeerId(asked, form), ...identity }
+    yield { ID: formatPeerId(asked, input.peeridBase), ...identity }
   },
   async render(outputs, { input, out }) {
     for await (const identity of outputs) {

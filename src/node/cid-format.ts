@@ -4,9 +4,10 @@ import { CidError, decodeCid } from './cid.ts'
 import { hashName } from './hash.ts'
 import { BASE32, BASE36, BASE58BTC, type Base, encodeMultibase } from './multibase.ts'
 import { codecName, multicodecs } from './multicodec.ts'
-import { formatPeerId, LIBP2P_KEY, parsePeerId } from './peer-id.ts'
+import { formatPeerId, parsePeerId } from './peer-id.ts'
 
 const DAG_PB = 0x70
+const LIBP2P_KEY = 0x72
 const SHA2_256 = 0x12
 
 /** How CIDs are to be shown; undefined: as they are. */
@@ -167,7 +168,7 @@ export function inspectCid(text: string): InspectedCid {
 
 function peerIdHint(text: string): string | undefined {
   try {
-    return `the value is a PeerID; inspect its CID representation instead: ${formatPeerId(parsePeerId(text), BASE36)}`
+    return `the value is a PeerID; inspect its CID representation instead: ${formatPeerId(parsePeerId(text), 'base36')}`
   } catch {
     // It is no peer id either.
     return undefined

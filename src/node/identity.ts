@@ -1,7 +1,7 @@
-import { Failure } from '../contract/failure.ts'
 import { AGENT } from '../contract/version.ts'
-import { marshalPublicKey, type PrivateKey, peerIdBytes, unmarshalPrivateKey } from '../repo/keys.ts'
-import type { ConfigStore, Waiting } from '../repo/roles.ts'
+import { marshalPublicKey, peerIdBytes } from '../repo/keys.ts'
+import type { Waiting } from '../repo/roles.ts'
+import { selfKey } from './ipns/keys.ts'
 import type { Node } from './node.ts'
 import { formatPeerId } from './peer-id.ts'
 
@@ -14,25 +14,16 @@ export interface Identified {
   readonly Protocols: readonly string[] | null
 }
 
-/** Returns the private key of the repo's identity. Throws a Failure when the config holds none. */
-export async function ownKey(config: Pick<ConfigStore, 'get'>): Promise<PrivateKey> {
-  const text = await config.get('Identity.PrivKey')
-  if (typeof text !== 'string' || text === '') {
-    throw new Failure('failed', 'the config holds no Identity.PrivKey', { hint: 'make a repo with: tsipfs init' })
-  }
-  return await unmarshalPrivateKey(Uint8Array.from(Buffer.from(text, 'base64')))
-}
-
 /** Returns what the repo's own node is; on the network only when it is the daemon's. */
 export async function ownIdentity(node: Node, options: Waiting = {}): Promise<Identified> {
-  const { publicKey } = await ownKey(node.repo.config)
+  const { publicKey } = await selfKey(node.repo)
   const multihash = peerIdBytes(publicKey)
   const known = { multihash, PublicKey: Buffer.from(marshalPublicKey(publicKey)).toString('base64') }
   if (node.daemon === undefined || node.globals.offline) {
     return { ...known, Addresses: null, AgentVersion: AGENT, Protocols: null }
   }
   const network = await node.network(options)
-  const suffix = `/p2p/${formatPeerId(multihash, undefined)}`
+  const suffix = `/p2p/${formatPeerId(multihash)}`
   const addresses = network.swarm.addresses().map(address => `${address}${suffix}`)
   return {
     ...known,
@@ -44,7 +35,7 @@ export async function ownIdentity(node: Node, options: Waiting = {}): Promise<Id
 
 /** Returns what a peer says about itself; with --offline what is known of it. Finds and dials it otherwise. */
 export async function peerIdentity(node: Node, multihash: Uint8Array, options: Waiting = {}): Promise<Identified> {
-  const peer = formatPeerId(multihash, undefined)
+  const peer = formatPeerId(multihash)
   if (node.globals.offline) {
     return { multihash, PublicKey: '', Addresses: [`/p2p/${peer}`], AgentVersion: '', Protocols: null }
   }

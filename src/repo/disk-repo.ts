@@ -191,7 +191,7 @@ class DiskRepo implements StoredRepo {
     this.epoch = store.epoch
     this.filestore = parts.filestore
     this.config = openConfig(layout.root, options.globals, options.env)
-    this.keystore = openKeystore(layout.root)
+    this.keystore = openKeystore(layout.root, options.env)
     this.pins = new StoredPins(state, log, store.blocks)
     this.values = new StoredValues(state, log, store.blocks)
   }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { base32 } from 'multiformats/bases/base32'
 import { errorCode, Failure, systemFailure } from '../contract/failure.ts'
 import { syncFolder } from './durable.ts'
+import type { Passphrase } from './key-encryption.ts'
 import { layoutOf } from './layout.ts'
 import { writeWhole } from './replace-file.ts'
 import type { Keystore } from './roles.ts'
@@ -13,19 +14,60 @@ const PREFIX = 'key_'
 const NAME_BYTES_MAX = 156
 const KEY_BYTES_MAX = 64 * 1024
 
-/** Returns the keystore of the repo at `path`. Nothing is read before it is asked for. */
-export function openKeystore(path: string): Keystore {
-  return new KeyFolder(layoutOf(path).keystore)
+type Env = Readonly<Record<string, string | undefined>>
+
+/** Returns the keystore of the repo at `path`. Nothing is read before it is asked for, the passphrase in `env` neither. */
+export function openKeystore(path: string, env: Env = {}): Keystore {
+  return new KeyFolder(layoutOf(path).keystore, env)
 }
 
 class KeyFolder implements Keystore {
   readonly #folder: string
+  readonly #env: Env
+  #passphrase: Passphrase | undefined
 
-  constructor(folder: string) {
+  constructor(folder: string, env: Env) {
     this.#folder = folder
+    this.#env = env
   }
 
   async get(name: string): Promise<Uint8Array> {
+    const bytes = await this.#read(name)
+    if (!startsAsEncrypted(bytes)) return bytes
+    const { decryptKey } = await import('./key-encryption.ts')
+    return await decryptKey(bytes, await this.#secret(`the key ${name} is encrypted, and no passphrase was given`))
+  }
+
+  async publicKey(name: string): Promise<Uint8Array> {
+    const bytes = await this.#read(name)
+    if (startsAsEncrypted(bytes)) return (await import('./key-encryption.ts')).publicKeyOf(bytes)
+    const { marshalPublicKey, unmarshalPrivateKey } = await import('./keys.ts')
+    return marshalPublicKey((await unmarshalPrivateKey(bytes)).publicKey)
+  }
+
+  async isEncrypted(name: string): Promise<boolean> {
+    return startsAsEncrypted(await this.#read(name))
+  }
+
+  async #secret(problem: string): Promise<Uint8Array> {
+    const { Passphrase, PASSPHRASE_HINT } = await import('./key-encryption.ts')
+    this.#passphrase ??= new Passphrase(this.#env)
+    const secret = await this.#passphrase.find()
+    if (secret === undefined) throw new Failure('failed', problem, { hint: PASSPHRASE_HINT })
+    return secret
+  }
+
+  async #encrypt(privateKey: Uint8Array): Promise<Uint8Array> {
+    const [{ encryptKey }, { marshalPublicKey, unmarshalPrivateKey }] = await Promise.all([
+      import('./key-encryption.ts'),
+      import('./keys.ts'),
+    ])
+    const secret = await this.#secret('a key can only be encrypted with a passphrase, and none was given')
+    const { publicKey } = await unmarshalPrivateKey(privateKey)
+    return await encryptKey(privateKey, marshalPublicKey(publicKey), secret)
+  }
+
+  async #read(name: string): Promise<Uint8Array> {
     const file = this.#file(name)
     try {
       const { size } = await stat(file)
@@ -37,12 +79,20 @@ class KeyFolder implements Keystore {
     }
   }
 
-  async put(name: string, privateKey: Uint8Array, options: { replace?: boolean } = {}): Promise<void> {
+  async put(
+    name: string,
+    privateKey: Uint8Array,
+    options: { replace?: boolean; encrypt?: boolean } = {},
+  ): Promise<void> {
+    await this.#write(name, options.encrypt === true ? await this.#encrypt(privateKey) : privateKey, options)
+  }
+
+  async #write(name: string, bytes: Uint8Array, options: { replace?: boolean }): Promise<void> {
     const file = this.#file(name)
     await mkdir(this.#folder, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
       throw systemFailure(error, this.#folder)
     })
-    if (!(await writeWhole(file, privateKey, { exclusive: options.replace !== true }))) throw taken(name)
+    if (!(await writeWhole(file, bytes, { exclusive: options.replace !== true }))) throw taken(name)
   }
 
   async delete(name: string): Promise<void> {
@@ -68,7 +118,7 @@ class KeyFolder implements Keystore {
       return
     }
     // Under both names for a moment rather than under none.
-    await this.put(to, await this.get(from))
+    await this.#write(to, await this.#read(from), {})
     await this.delete(from)
   }
 
@@ -92,6 +142,11 @@ class KeyFolder implements Keystore {
     }
     return join(this.#folder, PREFIX + base32.baseEncode(bytes))
   }
+}
+
+/** A key in libp2p's form begins with the byte 8; one that is encrypted with a letter. */
+function startsAsEncrypted(bytes: Uint8Array): boolean {
+  return bytes[0] === 't'.charCodeAt(0)
 }
 
 function nameOfFile(file: string): string | undefined {

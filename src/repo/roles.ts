@@ -130,10 +130,20 @@ export interface ConfigStore {
 
 /** Named private keys, each in libp2p's protobuf form, in files of mode 0600. `self` is the repo's identity, in the config. */
 export interface Keystore {
-  /** Returns the protobuf bytes of the private key. Throws `not-found`. */
+  /**
+   * Returns the protobuf bytes of the private key. Throws `not-found`, and `failed` for one that is encrypted when its
+   * passphrase was not given or is wrong.
+   */
   get(name: string): Promise<Uint8Array>
-  /** Stores a key. Throws `failed` when the name is taken and `replace` is not set, `usage` for a name that cannot be one. */
-  put(name: string, privateKey: Uint8Array, options?: { replace?: boolean }): Promise<void>
+  /** Returns the public key of a key in libp2p's protobuf form, without its passphrase too. Throws `not-found`. */
+  publicKey(name: string): Promise<Uint8Array>
+  /** Returns true for a key that is encrypted on disk. Throws `not-found`. */
+  isEncrypted(name: string): Promise<boolean>
+  /**
+   * Stores a key. Throws `failed` when the name is taken and `replace` is not set, `usage` for a name that cannot be one,
+   * and for a key to encrypt when no passphrase was given.
+   */
+  put(name: string, privateKey: Uint8Array, options?: { replace?: boolean; encrypt?: boolean }): Promise<void>
   delete(name: string): Promise<void>
   rename(from: string, to: string, options?: { replace?: boolean }): Promise<void>
   /** Returns the names, sorted, without `self`. */

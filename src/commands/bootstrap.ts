@@ -1,0 +1,3 @@
+import { bootstrapListing } from './bootstrap/_peers.ts'
+
+export const bootstrap = bootstrapListing('bootstrap')

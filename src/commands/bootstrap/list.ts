@@ -1,0 +1,3 @@
+import { bootstrapListing } from './_peers.ts'
+
+export const bootstrapList = bootstrapListing('bootstrap list')
