@@ -41,7 +41,10 @@ test('the keystore encrypts on request, lists without passphrase, and asks nobod
     const key = await generateKey('ed25519')
     const privateKey = marshalPrivateKey(key)
     const bare = openKeystore(root)
-    await assert.rejects(bare.put('k', privateKey, { encrypt: true }), { kind: 'failed', hint: /TSIPFS_KEY_PASSPHRASE/ })
+    await assert.rejects(bare.put('k', privateKey, { encrypt: true }), {
+      kind: 'failed',
+      hint: /TSIPFS_KEY_PASSPHRASE/,
+    })
     assert.deepEqual(await bare.list(), [])
     const file = join(root, 'passphrase')
     writeFileSync(file, 'correct horse\n')
