@@ -1,0 +1,216 @@
+/** pubsub between daemons, without one, with Kubo, and against a peer that does not keep to the rules. */
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { type TestContext, test } from 'node:test'
+import { Daemon, KUBO } from './daemons.ts'
+import { ended, Place, seeded } from './program.ts'
+import { encodeRpc, RawPeer } from './raw-pubsub.ts'
+
+const BASE = '/dev/shm'
+const BURST = 1_000
+
+/** Starts a subscription. Resolves when the other nodes know of it. */
+async function subscribe(on: Daemon, topic: string, options: readonly string[], seenBy: readonly Daemon[]) {
+  const child = on.start(['pubsub', 'sub', ...options, topic])
+  const over = ended(child, { timeoutMs: 60_000 })
+  await on.until(['pubsub', 'ls'], text => text.split('\n').includes(topic))
+  for (const other of seenBy) await other.until(['pubsub', 'peers', topic], text => text.includes(on.peer))
+  return { child, over }
+}
+
+function lines(count: number): string {
+  return Array.from({ length: count }, (_, nth) => `${nth}:${'x'.repeat(1_018)}`).join('\n')
+}
+
+test('messages go from daemon to daemon, whole, in order, in every form', async () => {
+  await using a = await Daemon.start({ base: BASE })
+  await using b = await Daemon.start({ base: BASE })
+  await b.connect(a)
+  const raw = await subscribe(b, 'news', ['--count=2'], [a])
+  const rows = await subscribe(b, 'news', ['--count=2', '--format=lines'], [])
+  const json = await subscribe(b, 'news', ['--count=2', '--format=json'], [])
+  const own = await subscribe(a, 'news', ['--count=2', '--enc=json'], [])
+  const binary = Buffer.from(seeded(70_000, 1))
+  writeFileSync(a.place.path('binary'), binary)
+  assert.equal(await a.ok(['pubsub', 'pub', 'news'], { input: 'first\n' }), '')
+  await a.ok(['pubsub', 'pub', 'news', 'binary'])
+  const text = `first\n${binary.toString()}`
+  assert.equal((await raw.over).stdout, text)
+  assert.equal((await rows.over).stdout, `first\n\n${binary.toString()}\n`)
+  const data = [Buffer.from('first\n'), binary].map(bytes => `u${bytes.toString('base64url')}`)
+  const records = JSON.parse((await json.over).stdout)
+  assert.deepEqual(
+    records.map((record: Record<string, unknown>) => ({ ...record, seqno: '' })),
+    [
+      { from: a.peer, data: data[0], seqno: '', topicIDs: ['ubmV3cw'], text: 'first\n' },
+      { from: a.peer, data: data[1], seqno: '', topicIDs: ['ubmV3cw'] },
+    ],
+  )
+  const printed = (await own.over).stdout
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line))
+  assert.deepEqual(
+    printed.map(record => record.data),
+    data,
+  )
+  await b.until(['pubsub', 'ls'], out => out === '')
+})
+
+test('a burst of messages arrives as it was sent, also at a third node', async () => {
+  await using a = await Daemon.start({ base: BASE })
+  await using b = await Daemon.start({ base: BASE })
+  await using c = await Daemon.start({ base: BASE })
+  await b.connect(a)
+  await c.connect(b)
+  const near = await subscribe(b, 'burst', [`--count=${BURST}`, '--format=lines'], [a])
+  const far = await subscribe(c, 'burst', [`--count=${BURST}`, '--format=lines'], [b])
+  await a.ok(['pubsub', 'pub', '--lines', 'burst'], { input: lines(BURST) })
+  const [first, second] = await Promise.all([near.over, far.over])
+  assert.equal(first.stdout, `${lines(BURST)}\n`)
+  // What is passed on may be overtaken; it is all there, and once.
+  assert.deepEqual(new Set(second.stdout.trim().split('\n')), new Set(lines(BURST).split('\n')))
+})
+
+test('without a daemon a process takes part itself', async () => {
+  await using a = await Daemon.start({ base: BASE })
+  using place = new Place(BASE)
+  const heard = await subscribe(a, 'one-shot', ['--count=1'], [])
+  await place.ok(['pubsub', 'pub', '--peer', a.address, 'one-shot'], { input: 'from afar' })
+  assert.equal((await heard.over).stdout, 'from afar')
+
+  const child = place.start(['pubsub', 'sub', '--peer', a.address, '--count=1', '--timeout=30s', 'back'])
+  const over = ended(child)
+  await a.ok(['pubsub', 'pub', '--min-peers=1', 'back'], { input: 'hello' })
+  assert.deepEqual(await over.then(({ status, stdout }) => [status, stdout]), [0, 'hello'])
+
+  const alone = ['--lookup-timeout=300ms', 'pubsub', 'pub']
+  const nobody = await place.run([...alone, '--peer', a.address, 'nobody'], { input: 'x' })
+  assert.equal(nobody.status, 5)
+  assert.match(nobody.stderr, /^Error: nobody is subscribed to the topic\nhint: /)
+  assert.equal((await place.run([...alone, 'nobody'], { input: 'x' })).status, 5)
+  const waited = await place.run(['--timeout=1s', 'pubsub', 'sub', '--peer', a.address, 'silence'])
+  assert.equal(waited.status, 4)
+  // Beside a daemon nobody has to listen, as with Kubo, unless that is asked for.
+  await a.ok(['pubsub', 'pub', 'nobody'], { input: 'x' })
+  const asked = await a.run(['--lookup-timeout=300ms', 'pubsub', 'pub', '--min-peers=1', 'nobody'], { input: 'x' })
+  assert.equal(asked.status, 5)
+})
+
+test('too large a message is refused before it is sent', async () => {
+  await using a = await Daemon.start({ base: BASE })
+  await using b = await Daemon.start({ base: BASE })
+  await b.connect(a)
+  const heard = await subscribe(b, 'large', ['--count=1'], [a])
+  const refused = await a.run(['pubsub', 'pub', 'large'], { input: seeded(1 << 20, 1) })
+  assert.equal(refused.status, 2)
+  assert.match(refused.stderr, /too large for pubsub\nhint: /)
+  const endless = await a.run(['pubsub', 'pub', '--lines', 'large'], { input: 'x'.repeat(5 << 20) })
+  assert.equal(endless.status, 2)
+  await a.ok(['pubsub', 'pub', 'large'], { input: Buffer.alloc((1 << 20) - 200, 'y') })
+  assert.equal((await heard.over).stdout.length, (1 << 20) - 200)
+})
+
+test('what is forged, unsigned, too large or sent again is dropped', async () => {
+  await using a = await Daemon.start({ base: BASE, config: { 'Pubsub.SeenMessagesTTL': '1s' } })
+  await using peer = await RawPeer.start()
+  const heard = await subscribe(a, 'rules', ['--format=lines', '--count=3'], [])
+  await peer.dial(a.address)
+  const good = await peer.message('rules', 'one', 10n)
+  await peer.send(encodeRpc([good]))
+  await a.until(['pubsub', 'peers'], text => text.includes(peer.id))
+  const forged = await peer.message('rules', 'forged', 11n)
+  const unsigned = await peer.message('rules', 'unsigned', 12n)
+  const foreign = await peer.message('rules', 'foreign', 13n)
+  await peer.send(
+    encodeRpc([
+      { ...forged, data: Buffer.from('changed') },
+      { ...unsigned, signature: undefined },
+      { ...foreign, from: Buffer.from([0, 2, 1, 2]) },
+      { ...(await peer.message('rules', 'two', 14n)), seqno: undefined },
+    ]),
+  )
+  await peer.send(encodeRpc([await peer.message('rules', 'two', 20n), good]))
+  // Time is what is tested: the cache of seen messages forgets, and numbers that go back are refused all the same.
+  await new Promise(resolve => setTimeout(resolve, 2_500))
+  await peer.send(encodeRpc([good, await peer.message('rules', 'back', 19n)]))
+  await peer.send(encodeRpc([await peer.message('rules', 'three', 30n)]))
+  assert.equal((await heard.over).stdout, 'one\ntwo\nthree\n')
+
+  const late = await subscribe(a, 'rules', ['--format=lines', '--count=1'], [])
+  await peer.send(encodeRpc([await peer.message('rules', 'x'.repeat(1 << 20), 40n)])).catch(() => undefined)
+  await peer.closed()
+  await peer.reopen()
+  // Only the stream was lost, and what was known of the numbers can be forgotten.
+  assert.equal(await a.ok(['pubsub', 'reset', '--peer', peer.id]), `Reset validator state for peer ${peer.id}`)
+  assert.equal(await a.ok(['pubsub', 'reset', '--peer', peer.id]), `No validator state found for peer ${peer.id}`)
+  await peer.send(encodeRpc([await peer.message('rules', 'again', 5n)]))
+  assert.equal((await late.over).stdout, 'again\n')
+  assert.equal(await a.ok(['pubsub', 'reset']), 'Reset validator state for 1 peer(s)')
+})
+
+test('topics are bytes of UTF-8, and a peer cannot fill the list of topics', async () => {
+  await using a = await Daemon.start({ base: BASE })
+  await using peer = await RawPeer.start()
+  await peer.dial(a.address)
+  for (let nth = 0; nth < 40; nth++) {
+    const names = Array.from({ length: 100 }, (_, at) => `${nth}-${at}-${'t'.repeat(1_000)}`)
+    await peer.send(encodeRpc([], names))
+  }
+  await peer.send(encodeRpc([], ['short']))
+  await a.until(['pubsub', 'peers', '0-0-' + 't'.repeat(1_000)], text => text.includes(peer.id))
+  assert.equal(await a.ok(['pubsub', 'peers', `39-99-${'t'.repeat(1_000)}`]), '')
+  const odd = await subscribe(a, 'a/b c-ž-🚀', ['--count=1'], [])
+  await a.ok(['pubsub', 'pub', 'a/b c-ž-🚀'], { input: 'odd' })
+  assert.equal((await odd.over).stdout, 'odd')
+})
+
+test('signing cannot be turned off, pubsub can, and floodsub is spoken with those who know no other', async () => {
+  await using a = await Daemon.start({ base: BASE })
+  await using b = await Daemon.start({ base: BASE, config: { 'Pubsub.Router': 'floodsub' } })
+  await b.connect(a)
+  for (const [here, there] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    const heard = await subscribe(here, 'old', ['--count=1'], [there])
+    await there.ok(['pubsub', 'pub', 'old'], { input: 'flood' })
+    assert.equal((await heard.over).stdout, 'flood')
+  }
+  assert.doesNotMatch(await b.ok(['id']), /meshsub/)
+  await using off = await Daemon.start({ base: BASE, config: { 'Pubsub.Enabled': false } })
+  const refused = await off.run(['pubsub', 'ls'])
+  assert.equal(refused.status, 1)
+  assert.match(refused.stderr, /not enabled/)
+  using place = new Place(BASE)
+  await place.ok(['init', '--profile=test'])
+  await place.ok(['config', '--json', 'Pubsub.DisableSigning', 'true'])
+  assert.equal((await place.run(['daemon'])).status, 2)
+})
+
+test('Kubo and tsipfs understand each other', async (t: TestContext) => {
+  if (KUBO === undefined) return t.skip('KUBO_BIN is not set')
+  for (const router of ['gossipsub', 'floodsub']) {
+    await using ours = await Daemon.start({ base: BASE })
+    await using kubo = await Daemon.start({
+      base: BASE,
+      program: KUBO,
+      config: { 'Pubsub.Enabled': true, 'Pubsub.Router': router },
+    })
+    await kubo.connect(ours)
+    const here = await subscribe(ours, 'both', ['--count=2', '--format=lines'], [kubo])
+    await kubo.ok(['pubsub', 'pub', 'both'], { input: 'from Kubo' })
+    const there = kubo.start(['pubsub', 'sub', 'both'])
+    const heard = new Promise<string>(resolve => there.stdout.once('data', chunk => resolve(String(chunk))))
+    await ours.until(['pubsub', 'peers', 'both'], text => text.includes(kubo.peer))
+    await ours.ok(['pubsub', 'pub', 'both'], { input: 'from tsipfs' })
+    assert.equal(await heard, 'from tsipfs')
+    assert.equal((await here.over).stdout, 'from Kubo\nfrom tsipfs\n')
+    there.kill()
+    using place = new Place(BASE)
+    const oneShot = ended(place.start(['pubsub', 'sub', '--peer', kubo.address, '--count=1', 'eph']))
+    await kubo.until(['pubsub', 'peers', 'eph'], text => text.trim() !== '')
+    await kubo.ok(['pubsub', 'pub', 'eph'], { input: 'to a process' })
+    assert.equal((await oneShot).stdout, 'to a process')
+  }
+})
