@@ -1,48 +1,125 @@
-import { createReadStream } from 'node:fs'
-import { lstat, realpath } from 'node:fs/promises'
-import { basename, resolve } from 'node:path'
+import { lstatSync, realpathSync, statSync } from 'node:fs'
+import { basename, dirname, resolve } from 'node:path'
 import type { Caller } from '../contract/command.ts'
 import { Failure, systemFailure } from '../contract/failure.ts'
+import type { Files } from '../contract/params.ts'
 import type { SourceEntry } from '../contract/source.ts'
+import { nameFromBytes } from '../contract/surrogate-escape.ts'
+import { systemPath } from './local-file.ts'
+import { type TreeRules, walkTree } from './walk-tree.ts'
 
-/** Yields the named files, one entry each, or standard input when none is named. `-` is standard input too. */
-export async function* readFiles(paths: readonly string[], caller: Caller): AsyncIterable<SourceEntry> {
-  if (paths.length === 0) {
-    yield standardInput(caller)
+/** What of a command's input decides which files are sent; a command without such an option leaves it out. */
+interface FileOptions {
+  readonly recursive?: boolean
+  readonly dereferenceArgs?: boolean
+  readonly dereferenceSymlinks?: boolean
+  readonly stdinName?: string
+  readonly hidden?: boolean
+  readonly ignore?: readonly string[]
+  readonly ignoreRulesPath?: string
+}
+
+/** A file, folder or link that was named, known to be there. */
+interface Named {
+  /** What it is called in what is sent: the last part of its path. */
+  readonly name: string
+  readonly path: string
+  readonly shown: string
+}
+
+/**
+ * Yields the named files and, for a command that takes them, folders with all that is in them, in the order of their
+ * names as Kubo does; standard input when none is named, or for `-`. Everything that is named is looked at before the
+ * first is read.
+ */
+export async function* readFiles(
+  paths: readonly string[],
+  caller: Caller,
+  param: Pick<Files, 'folders'> = { folders: false },
+  options: FileOptions = {},
+): AsyncIterable<SourceEntry> {
+  if (!param.folders) {
+    yield* plainFiles(paths, caller)
     return
   }
+  const rules = await rulesOf(options, caller)
+  const stdin = standardInput(caller, options.stdinName ?? '')
+  const named: (Named | undefined)[] = paths.length === 0 ? [undefined] : []
+  const folders = new Map<string, string>()
+  for (const path of paths) {
+    const one = path === '-' ? undefined : lookAt(path, caller, options)
+    if (one === undefined || !isRepeated(one, folders)) named.push(one)
+  }
+  const nameOf = (one: Named | undefined): string => one?.name ?? stdin.path
+  named.sort((a, b) => Buffer.compare(Buffer.from(systemPath(nameOf(a))), Buffer.from(systemPath(nameOf(b)))))
+  for (const one of named) {
+    caller.signal.throwIfAborted()
+    if (one === undefined) yield stdin
+    else yield* walkTree(one, rules, caller.signal)
+  }
+}
+
+/** Yields files in the order in which they were named, links followed. */
+async function* plainFiles(paths: readonly string[], caller: Caller): AsyncIterable<SourceEntry> {
+  if (paths.length === 0) yield standardInput(caller, '')
+  const rules: TreeRules = { followsLinks: true, excludes: () => false }
   for (const path of paths) {
     caller.signal.throwIfAborted()
-    yield path === '-' ? standardInput(caller) : await oneFile(path, caller)
-  }
-}
-
-function standardInput(caller: Caller): SourceEntry {
-  return { path: '', type: 'file', content: () => caller.io.stdin }
-}
-
-async function oneFile(path: string, caller: Caller): Promise<SourceEntry> {
-  const full = resolve(caller.io.cwd, path)
-  try {
-    const target = await realpath(full)
-    const stat = await lstat(target)
-    if (stat.isDirectory()) throw new Failure('failed', `${path}: is a directory`, { hint: 'name a file' })
-    return {
-      path: basename(full),
-      type: 'file',
-      size: stat.isFile() ? stat.size : undefined,
-      localPath: stat.isFile() ? target : undefined,
-      content: () => readLocal(target, path),
+    if (path === '-') {
+      yield standardInput(caller, '')
+      continue
     }
-  } catch (error) {
-    throw systemFailure(error, path)
+    const full = resolve(caller.io.cwd, path)
+    const stat = look(() => statSync(systemPath(full)), path)
+    if (stat.isDirectory()) throw new Failure('failed', `${path}: is a directory`, { hint: 'name a file' })
+    yield* walkTree({ name: basename(full), path: full, shown: path }, rules, caller.signal)
   }
 }
 
-async function* readLocal(target: string, path: string): AsyncIterable<Uint8Array> {
-  try {
-    for await (const chunk of createReadStream(target, { highWaterMark: 1024 * 1024 })) yield chunk as Uint8Array
-  } catch (error) {
-    throw systemFailure(error, path)
+function standardInput(caller: Caller, name: string): SourceEntry {
+  return { path: name, type: 'file', content: () => caller.io.stdin }
+}
+
+async function rulesOf(options: FileOptions, caller: Caller): Promise<TreeRules> {
+  const { ignore = [], ignoreRulesPath, hidden = false, dereferenceSymlinks = false } = options
+  const followsLinks = dereferenceSymlinks
+  const isHidden = (name: string): boolean => !hidden && name.startsWith('.')
+  if (ignore.length === 0 && (ignoreRulesPath ?? '') === '') return { followsLinks, excludes: isHidden }
+  const { ignoreRules, readRules } = await import('./ignore-rules.ts')
+  const read = ignoreRulesPath === undefined ? [] : readRules(resolve(caller.io.cwd, ignoreRulesPath), ignoreRulesPath)
+  const isIgnored = ignoreRules([...read, ...ignore])
+  return { followsLinks, excludes: name => isHidden(name) || isIgnored(name) }
+}
+
+function lookAt(shown: string, { io }: Caller, options: FileOptions): Named {
+  const { recursive = false, dereferenceArgs = false, dereferenceSymlinks = false } = options
+  let path = resolve(io.cwd, shown)
+  // A folder that is named by `.` or `..` has the name that it really has.
+  const hasName = !/(^|\/)\.{0,2}\/*$/.test(shown) || /[^/.]\/*$/.test(shown)
+  if (dereferenceArgs || dereferenceSymlinks || !hasName) {
+    path = look(() => nameFromBytes(realpathSync(systemPath(path), { encoding: 'buffer' })), shown)
   }
+  const stat = look(() => lstatSync(systemPath(path)), shown)
+  if (stat.isDirectory() && !recursive) {
+    throw new Failure('usage', `'${shown}' is a directory, use the '-r' flag to specify directories`)
+  }
+  return { name: basename(path), path, shown }
+}
+
+function look<T>(work: () => T, shown: string): T {
+  try {
+    return work()
+  } catch (error) {
+    throw systemFailure(error, shown)
+  }
+}
+
+/** Returns true for what was named before. Throws for two of one name from different folders. */
+function isRepeated({ name, path }: Named, folders: Map<string, string>): boolean {
+  const folder = dirname(path)
+  const before = folders.get(name)
+  folders.set(name, before ?? folder)
+  if (before === undefined || before === folder) return before !== undefined
+  const text = `file name ${name} repeated under different import directories: ${folder} and ${before}`
+  throw new Failure('usage', text, { hint: 'add them one by one' })
 }

@@ -114,7 +114,7 @@ async function openSource(
   const param = Object.values(command.params).find(param => param.place === 'files')
   if (param === undefined || (paths.length === 0 && !param.stdin)) return noSource()
   const { readFiles } = await import('./read-files.ts')
-  return readFiles(paths, caller)
+  return readFiles(paths, caller, param, input)
 }
 
 async function* noSource(): AsyncIterable<SourceEntry> {

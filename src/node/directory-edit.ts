@@ -126,7 +126,7 @@ export class DirectoryEdit {
 
   /** Adds or replaces an entry. */
   async set(link: PbLink): Promise<void> {
-    checkName(link.name)
+    checkEntryName(link.name)
     if (this.#shape instanceof HamtEdit && (await this.#mustBePlain(this.#shape, link.name, link))) {
       await this.#toPlain(this.#shape)
     } else if (this.#shape instanceof PlainEdit && this.#mustBeHamt(this.#shape, link)) {
@@ -321,7 +321,7 @@ class PlainEdit {
 }
 
 /** Sorts links by the bytes of their names; those of one name keep their order. */
-function sortLinks(links: PbLink[]): void {
+export function sortLinks(links: PbLink[]): void {
   // Code units sort as bytes do unless surrogates are about.
   if (links.every(link => !/[\ud800-\udfff]/.test(link.name))) {
     links.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
@@ -334,7 +334,8 @@ function sortLinks(links: PbLink[]): void {
   })
 }
 
-function checkName(name: string): void {
+/** Throws `failed` for a name that no entry of a folder may have. */
+export function checkEntryName(name: string): void {
   if (name === '' || name === '.' || name === '..' || name.includes('/') || name.includes('\0')) {
     throw new Failure('failed', `cannot create an entry named ${JSON.stringify(name)}`)
   }

@@ -4,11 +4,10 @@ import { Breath } from '../repo/pause.ts'
 import type { Blocks, Waiting } from '../repo/roles.ts'
 import { decodeDagPb, encodeDagPb } from './dag-pb.ts'
 import {
-  buildBalanced,
-  buildTrickle,
   type FileFormat,
   type FilePart,
   type FileStat,
+  fileBuilder,
   type LevelledPart,
   putInner,
   putLeaf,
@@ -52,11 +51,10 @@ export async function changeFile(
   const kept = change.truncate ? undefined : file
   const old = await FileSource.open(blocks, kept, format, waiting)
   const writer = new PartWriter(blocks, old, change, format, waiting)
-  const parts = writer.parts()
-  const root =
-    format.layout === 'trickle'
-      ? await unwrapSingle(await buildTrickle(blocks, parts, format), blocks, format, stat)
-      : ((await buildBalanced(blocks, parts, format)) ?? (await putLeaf(blocks, new Uint8Array(0), format)))
+  const builder = fileBuilder(blocks, format)
+  for await (const { part, level } of writer.parts()) await builder.add(part, level)
+  const built = (await builder.finish()) ?? (await putLeaf(blocks, new Uint8Array(0), format))
+  const root = format.layout === 'trickle' ? await unwrapSingle(built, blocks, format, stat) : built
   const plain = stat.mode === undefined && stat.mtime === undefined
   return { ...(plain ? root : await withStat(blocks, root, format, stat)), written: writer.written }
 }

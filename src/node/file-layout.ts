@@ -68,59 +68,127 @@ export interface LevelledPart {
   readonly level: number
 }
 
+/** Builds the nodes above the leaves of one file, which are added in their order. */
+export interface FileBuilder {
+  /** Adds a leaf, or a full subtree, which must stand where one of its levels begins. */
+  add(part: FilePart, level?: number): Promise<void>
+  /** Returns the root, with that metadata when it is made now: a root that was added keeps what it has. */
+  finish(stat?: FileStat): Promise<FilePart | undefined>
+}
+
+/** Returns a builder of the layout that the format names. */
+export function fileBuilder(blocks: Pick<Blocks, 'put'>, format: FileFormat): FileBuilder {
+  return format.layout === 'trickle' ? new TrickleBuilder(blocks, format) : new BalancedBuilder(blocks, format)
+}
+
 /**
- * Builds the balanced layout: all leaves at one depth, each node but those on the right edge full. A file of a single
- * leaf is that leaf; of nothing, undefined. A subtree must stand where one of its levels begins.
+ * The balanced layout: all leaves at one depth, each node but those on the right edge full. A file of a single leaf is
+ * that leaf; of nothing, undefined.
  */
-export async function buildBalanced(
-  blocks: Pick<Blocks, 'put'>,
-  parts: AsyncIterable<LevelledPart>,
-  format: FileFormat,
-): Promise<FilePart | undefined> {
-  if (format.maxLinks < 2) throw new Failure('usage', `a node needs two links at least, not ${format.maxLinks}`)
-  /** The nodes that wait for a parent, by their level. */
-  const rows: FilePart[][] = []
-  const add = async (part: FilePart, level: number): Promise<void> => {
-    let rising: FilePart | undefined = part
-    for (let at = level; rising !== undefined; at += 1) {
-      while (rows.length <= at) rows.push([])
-      const row = rows[at] ?? []
-      row.push(rising)
-      rising = row.length < format.maxLinks ? undefined : await putInner(blocks, row.splice(0), format)
+class BalancedBuilder implements FileBuilder {
+  readonly #blocks: Pick<Blocks, 'put'>
+  readonly #format: FileFormat
+  /** The nodes that wait for a parent, by their level. A row gets its parent when the next part shows that there is more. */
+  readonly #rows: FilePart[][] = []
+
+  constructor(blocks: Pick<Blocks, 'put'>, format: FileFormat) {
+    if (format.maxLinks < 2) throw new Failure('usage', `a node needs two links at least, not ${format.maxLinks}`)
+    this.#blocks = blocks
+    this.#format = format
+  }
+
+  async add(part: FilePart, level = 0): Promise<void> {
+    for (let below = 0; below < level; below += 1) await this.#raise(below)
+    if (this.#row(level).length === this.#format.maxLinks) await this.#raise(level)
+    this.#row(level).push(part)
+  }
+
+  async finish(stat: FileStat = {}): Promise<FilePart | undefined> {
+    for (let level = 0; level < this.#rows.length; level += 1) {
+      const row = this.#row(level)
+      const isTop = level === this.#rows.length - 1
+      if (isTop && row.length === 1) return row[0]
+      if (isTop && row.length > 0) return await putInner(this.#blocks, row, this.#format, stat)
+      await this.#raise(level)
     }
+    return undefined
   }
-  for await (const { part, level } of parts) await add(part, level)
-  for (let level = 0; level < rows.length; level += 1) {
-    const row = rows[level] ?? []
-    const top = level === rows.length - 1
-    if (top && row.length === 1) return row[0]
-    if (row.length > 0) await add(await putInner(blocks, row.splice(0), format), level + 1)
+
+  /** Puts the parent of a row, if there is anything in it, into the row above. */
+  async #raise(level: number): Promise<void> {
+    const row = this.#row(level)
+    if (row.length === 0) return
+    const parent = await putInner(this.#blocks, row, this.#format)
+    this.#rows[level] = []
+    await this.add(parent, level + 1)
   }
-  return undefined
+
+  #row(level: number): FilePart[] {
+    for (let at = this.#rows.length; at <= level; at += 1) this.#rows.push([])
+    return this.#rows[level] ?? []
+  }
 }
 
 /** How many subtrees of one depth stand side by side in a trickle DAG. */
 const TRICKLE_REPEAT = 4
 
-/** Builds the trickle layout: a node holds leaves first, then subtrees that grow deeper and deeper. */
-export async function buildTrickle(
-  blocks: Pick<Blocks, 'put'>,
-  parts: AsyncIterable<LevelledPart>,
-  format: FileFormat,
-): Promise<FilePart> {
-  const iterator = parts[Symbol.asyncIterator]()
-  const take = async (): Promise<FilePart | undefined> => {
-    const result = await iterator.next()
-    return result.done === true ? undefined : result.value.part
+/** A node of a trickle DAG that is still open. */
+interface TrickleNode {
+  readonly children: FilePart[]
+  /** How many of the children are leaves. */
+  leaves: number
+  /** Its subtrees are less deep than this. */
+  readonly depthMax: number
+  /** How many subtrees it has. */
+  subtrees: number
+}
+
+/** The trickle layout: a node holds leaves first, then subtrees that grow deeper and deeper. */
+class TrickleBuilder implements FileBuilder {
+  readonly #blocks: Pick<Blocks, 'put'>
+  readonly #format: FileFormat
+  /** The nodes that are open, the root first. */
+  readonly #open: TrickleNode[] = [openNode(Number.POSITIVE_INFINITY)]
+
+  constructor(blocks: Pick<Blocks, 'put'>, format: FileFormat) {
+    this.#blocks = blocks
+    this.#format = format
   }
-  let next = await take()
-  const fill = async (depthMax: number): Promise<FilePart> => {
-    const children: FilePart[] = []
-    for (; next !== undefined && children.length < format.maxLinks; next = await take()) children.push(next)
-    for (let depth = 1; depth < depthMax && next !== undefined; depth += 1) {
-      for (let turn = 0; turn < TRICKLE_REPEAT && next !== undefined; turn += 1) children.push(await fill(depth))
+
+  async add(part: FilePart): Promise<void> {
+    for (;;) {
+      const node = this.#innermost()
+      if (node.leaves < this.#format.maxLinks) {
+        node.children.push(part)
+        node.leaves += 1
+        return
+      }
+      const depth = 1 + Math.floor(node.subtrees / TRICKLE_REPEAT)
+      if (depth < node.depthMax) this.#open.push(openNode(depth))
+      else await this.#close()
     }
-    return await putInner(blocks, children, format)
   }
-  return await fill(Number.POSITIVE_INFINITY)
+
+  async finish(stat: FileStat = {}): Promise<FilePart | undefined> {
+    while (this.#open.length > 1) await this.#close()
+    return await putInner(this.#blocks, this.#innermost().children, this.#format, stat)
+  }
+
+  async #close(): Promise<void> {
+    const node = this.#innermost()
+    this.#open.pop()
+    const parent = this.#innermost()
+    parent.children.push(await putInner(this.#blocks, node.children, this.#format))
+    parent.subtrees += 1
+  }
+
+  #innermost(): TrickleNode {
+    const node = this.#open.at(-1)
+    if (node === undefined) throw new Error('the root of a trickle DAG is closed last')
+    return node
+  }
+}
+
+function openNode(depthMax: number): TrickleNode {
+  return { children: [], leaves: 0, depthMax, subtrees: 0 }
 }

@@ -2,11 +2,12 @@ import type { CID } from 'multiformats/cid'
 import { Failure } from '../contract/failure.ts'
 import { nameToBytes } from '../contract/surrogate-escape.ts'
 import type { Blocks, Waiting } from '../repo/roles.ts'
-import { decodeDagPb, encodeDagPb, type PbLink } from './dag-pb.ts'
+import { decodeDagPb, type PbLink } from './dag-pb.ts'
 import type { DirectoryStat } from './directory-size.ts'
 import { HAMT_HASH_MURMUR3, hamtBits, hamtHash, hamtHashBits, hamtPrefix, hamtPrefixLength } from './hamt.ts'
+import { encodeShard, type ShardSlot } from './hamt-encode.ts'
 import { type CidFormat, DAG_PB, formatOf, putBlock } from './mfs/format.ts'
-import { decodeUnixfs, encodeUnixfs } from './unixfs.ts'
+import { decodeUnixfs } from './unixfs.ts'
 
 /** One slot of a shard: an entry, or a sub-shard that is in memory or still a link. */
 interface Slot {
@@ -193,28 +194,16 @@ export class HamtEdit {
   }
 
   async #save(shard: Shard, stat: DirectoryStat): Promise<{ cid: CID; size: number }> {
-    const links: PbLink[] = []
-    const bitfield = new Uint8Array(this.#fanout / 8)
+    const entries: ShardSlot[] = []
     for (const slot of shard.slots) {
       if (slot.shard?.changed === true) slot.link = await this.#save(slot.shard, {})
-      const byte = bitfield.length - 1 - (slot.index >> 3)
-      bitfield[byte] = (bitfield[byte] ?? 0) | (1 << (slot.index & 7))
       const { cid, size } = slotLink(slot)
-      links.push({ name: `${hamtPrefix(slot.index, this.#fanout)}${slot.name ?? ''}`, cid, size })
+      entries.push({ index: slot.index, name: slot.name ?? '', cid, size })
     }
-    let zeros = 0
-    while (zeros < bitfield.length && bitfield[zeros] === 0) zeros += 1
-    const data = encodeUnixfs({
-      type: 'hamt-sharded-directory',
-      data: bitfield.subarray(zeros),
-      hashType: HAMT_HASH_MURMUR3,
-      fanout: this.#fanout,
-      ...stat,
-    })
-    const bytes = encodeDagPb({ data, links })
+    const { bytes, size } = encodeShard(entries, this.#fanout, stat)
     const cid = await putBlock(this.#blocks, DAG_PB, bytes, shard.format)
     shard.changed = false
-    return { cid, size: links.reduce((sum, link) => sum + link.size, bytes.length) }
+    return { cid, size }
   }
 
   #index({ hash, depth }: Position): number {

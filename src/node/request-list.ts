@@ -33,9 +33,7 @@ interface Entry {
 
 /** The commands that run in a daemon, and those that ended lately. */
 export class RequestList {
-  readonly #running = new Map<number, Entry>()
-  /** In the order in which they ended. */
-  readonly #ended = new Map<number, Entry>()
+  readonly #entries = new Map<number, Entry>()
   readonly #now: () => number
   #keepMs = KEEP_MS
   #next = 0
@@ -47,11 +45,10 @@ export class RequestList {
   /** Adds a command. Returns what is to be called when it ends. */
   begin(request: Request): () => void {
     const entry: Entry = { id: this.#next++, request: shortened(request), start: this.#now(), end: undefined }
-    this.#running.set(entry.id, entry)
+    this.#entries.set(entry.id, entry)
+    this.#forget()
     return () => {
       entry.end = this.#now()
-      this.#running.delete(entry.id)
-      this.#ended.set(entry.id, entry)
       this.#forget()
     }
   }
@@ -59,8 +56,7 @@ export class RequestList {
   /** Returns all that are known, the oldest first. */
   list(): RequestRecord[] {
     this.#forget()
-    const entries = [...this.#ended.values(), ...this.#running.values()].sort((a, b) => a.id - b.id)
-    return entries.map(({ id, request, start, end }) => ({
+    return [...this.#entries.values()].map(({ id, request, start, end }) => ({
       StartTime: new Date(start).toISOString(),
       EndTime: end === undefined ? ZERO_TIME : new Date(end).toISOString(),
       Active: end === undefined,
@@ -73,7 +69,7 @@ export class RequestList {
 
   /** Forgets those that have ended. */
   clear(): void {
-    this.#ended.clear()
+    for (const [id, entry] of this.#entries) if (entry.end !== undefined) this.#entries.delete(id)
   }
 
   /** Sets how long those that have ended are kept. */
@@ -84,9 +80,12 @@ export class RequestList {
 
   #forget(): void {
     const limit = this.#now() - this.#keepMs
-    for (const [id, { end = limit }] of this.#ended) {
-      if (end > limit && this.#ended.size <= ENDED_MAX) return
-      this.#ended.delete(id)
+    let ended = 0
+    for (const entry of this.#entries.values()) if (entry.end !== undefined) ended += 1
+    for (const [id, entry] of this.#entries) {
+      if (entry.end === undefined || (entry.end > limit && ended <= ENDED_MAX)) continue
+      this.#entries.delete(id)
+      ended -= 1
     }
   }
 }

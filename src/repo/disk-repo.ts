@@ -31,9 +31,6 @@ export interface OpenOptions {
 /** A repo on disk with what only its own commands need to know. */
 export interface StoredRepo extends Repo {
   readonly layout: Layout
-  readonly filestore: Filestore
-  /** Begins the run of this process, if it has not begun, and returns its epoch: for `filestore.put`. */
-  epoch(): Promise<number>
   /**
    * Says that nothing that was put, met or protected so far needs to be kept but for pins and roots. A process that
    * lives long calls it whenever no command is at work in it: else nothing younger than itself is ever collected.

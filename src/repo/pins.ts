@@ -3,6 +3,7 @@ import type { DurableBlocks } from './blocks.ts'
 import type { Pin, PinMode, Pins } from './roles.ts'
 import type { PinRecord, RootRecord, RootsLog } from './roots-log.ts'
 import type { State } from './state.ts'
+import { putValue } from './values.ts'
 
 const RECURSIVE = 1
 const DIRECT = 2
@@ -33,12 +34,17 @@ export class StoredPins implements Pins {
     return cids.filter(cid => !there.includes(cid))
   }
 
-  async replace(removed: readonly CID[], added: readonly Pin[]): Promise<void> {
+  async replace(
+    removed: readonly CID[],
+    added: readonly Pin[],
+    values: ReadonlyMap<string, Uint8Array> = new Map(),
+  ): Promise<void> {
     await this.#blocks.flushWith(() => {
       this.#state.countRootChange()
       this.#log.append([...removed.map(cid => ({ unpin: cid.toString() })), ...added.map(toRecord)])
       for (const cid of removed) deletePin(this.#state, cid)
       for (const pin of added) putPin(this.#state, pin)
+      for (const [key, value] of values) putValue(this.#state, key, value)
     })
     await this.#log.settled()
   }

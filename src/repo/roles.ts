@@ -1,4 +1,5 @@
 import type { CID } from 'multiformats/cid'
+import type { Filestore } from './filestore.ts'
 
 /** Options of everything that may wait. */
 export interface Waiting {
@@ -81,8 +82,8 @@ export interface Pins {
   put(pins: readonly Pin[]): Promise<void>
   /** Removes pins. Returns those that were not there. */
   delete(cids: readonly CID[]): Promise<CID[]>
-  /** Puts and deletes in one step. */
-  replace(removed: readonly CID[], added: readonly Pin[]): Promise<void>
+  /** Puts and deletes in one step; `values` that are not journalled (`values.ts`) are put in the same. */
+  replace(removed: readonly CID[], added: readonly Pin[], values?: ReadonlyMap<string, Uint8Array>): Promise<void>
   /** Returns the pin of a block; one that has expired only with `expired`. */
   get(cid: CID, options?: { expired?: boolean }): Promise<Pin | undefined>
   /** Yields pins; those that have expired too with `expired`. */
@@ -209,6 +210,10 @@ export interface Repo extends AsyncDisposable {
   readonly values: Values
   readonly keystore: Keystore
   readonly maintenance: Maintenance
+  /** Blocks that lie in files of the user. */
+  readonly filestore: Filestore
+  /** Begins the run of this process, if it has not begun, and returns its epoch: for `filestore.put`. */
+  epoch(): Promise<number>
   stat(): Promise<RepoStat>
   /** Returns a text that is another one when something was committed since, here or by another process. Cheap. */
   changes(): string

@@ -67,6 +67,12 @@ export function fileSettings(config: Config): FileSettings {
   }
 }
 
+/** Returns the CID version and the name of the hash function in the `Import` section of the config. */
+export function importSettings(config: Config): { cidVersion: number | undefined; hash: string | undefined } {
+  const settings = importSection(config)
+  return { cidVersion: numberOf(settings.CidVersion), hash: textOf(settings.HashFunction) }
+}
+
 function importSection(config: Config): Record<string, unknown> {
   const section = config.Import
   return typeof section === 'object' && section !== null && !Array.isArray(section)

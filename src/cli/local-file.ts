@@ -1,0 +1,103 @@
+import { close, closeSync, fstatSync, open, openSync, read, readSync } from 'node:fs'
+import { systemFailure } from '../contract/failure.ts'
+import { nameToBytes } from '../contract/surrogate-escape.ts'
+
+const PIECE_BYTES = 1024 * 1024
+/** A file up to this size is read at once, without giving up the thread: that costs less than to take turns. */
+const AT_ONCE_BYTES_MAX = PIECE_BYTES
+
+/** Returns a path for calls of the system: bytes where it is not UTF-8. */
+export function systemPath(path: string): string | Buffer {
+  return path.isWellFormed() ? path : Buffer.from(nameToBytes(path))
+}
+
+/** Yields the bytes of a regular file, or of what is there instead of it now, in pieces that are the reader's own. */
+export async function* readLocalFile(path: string, shown: string): AsyncGenerator<Uint8Array> {
+  let fd: number
+  try {
+    fd = openSync(systemPath(path), 'r')
+  } catch (error) {
+    throw systemFailure(error, shown)
+  }
+  try {
+    const { size } = fstatSync(fd)
+    const small = size <= AT_ONCE_BYTES_MAX ? readAtOnce(fd, size) : undefined
+    if (small !== undefined) {
+      if (small.length > 0) yield small
+      return
+    }
+    yield* readAhead(fd)
+  } catch (error) {
+    throw systemFailure(error, shown)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Yields what comes out of a pipe. */
+export async function* readPipe(path: string, shown: string): AsyncGenerator<Uint8Array> {
+  try {
+    // Opening a pipe waits for who writes into it.
+    const fd = await new Promise<number>((resolve, reject) => {
+      open(systemPath(path), 'r', (error, opened) => (error ? reject(error) : resolve(opened)))
+    })
+    try {
+      yield* pieces(fd)
+    } finally {
+      close(fd)
+    }
+  } catch (error) {
+    throw systemFailure(error, shown)
+  }
+}
+
+/** Returns the whole of a file; undefined when it has grown. */
+function readAtOnce(fd: number, size: number): Uint8Array | undefined {
+  // One byte more tells that the end was reached.
+  const bytes = Buffer.allocUnsafeSlow(size + 1)
+  let length = 0
+  for (;;) {
+    const count = readSync(fd, bytes, length, bytes.length - length, length)
+    if (count === 0) return bytes.subarray(0, length)
+    length += count
+    if (length === bytes.length) return undefined
+  }
+}
+
+/** Yields a file piece by piece, the next one being read while one is in use. */
+async function* readAhead(fd: number): AsyncGenerator<Uint8Array> {
+  let next = readPiece(fd, 0)
+  let position = 0
+  for (;;) {
+    const piece = await next
+    if (piece.length === 0) return
+    position += piece.length
+    next = readPiece(fd, position)
+    // Whoever leaves early does not wait for it.
+    next.catch(() => undefined)
+    try {
+      yield piece
+    } finally {
+      // The descriptor must not be closed, and used for another file, while it is read from.
+      await next.catch(() => undefined)
+    }
+  }
+}
+
+async function* pieces(fd: number): AsyncGenerator<Uint8Array> {
+  for (;;) {
+    const piece = await readPiece(fd, null)
+    if (piece.length === 0) return
+    yield piece
+  }
+}
+
+function readPiece(fd: number, position: number | null): Promise<Uint8Array> {
+  const buffer = Buffer.allocUnsafeSlow(PIECE_BYTES)
+  return new Promise((resolve, reject) => {
+    read(fd, buffer, 0, buffer.length, position, (error, count) => {
+      if (error) reject(error)
+      else resolve(buffer.subarray(0, count))
+    })
+  })
+}

@@ -1,0 +1,140 @@
+import { defineCommand, type View } from '../contract/command.ts'
+import { Failure } from '../contract/failure.ts'
+import { choice, files, flag, int, text, texts } from '../contract/params.ts'
+import { escapeName } from './_escape.ts'
+import { LineWriter } from './_lines.ts'
+
+/** What `run` yields: how far a file is (`Bytes`), or what was added (`Hash`). */
+interface Added {
+  readonly Name: string
+  readonly Hash?: string
+  readonly Bytes?: number
+  /** The size of the file that is under way, when it is known. */
+  readonly Total?: number
+  /** The cumulative size of its DAG. */
+  readonly Size?: string
+  readonly Mode?: string
+  readonly Mtime?: number
+  readonly MtimeNsecs?: number
+}
+
+const params = {
+  path: files('path', 'The path to a file to be added', { folders: true }),
+  recursive: flag('Add directory paths recursively', { short: 'r' }),
+  dereferenceArgs: flag('Replace the symbolic links that are named by what they lead to', { deprecated: true }),
+  stdinName: text('A name for what comes from standard input'),
+  hidden: flag('Add files whose names begin with a dot too; only with --recursive', { short: 'H' }),
+  ignore: texts('A rule (as in .gitignore) for what is to be left out; only with --recursive', { placeholder: 'rule' }),
+  ignoreRulesPath: text('A file with such rules', { complete: 'file', placeholder: 'file' }),
+  emptyDirs: flag('Add folders that are empty', { short: 'E', initial: true }),
+  dereferenceSymlinks: flag('Replace all symbolic links by what they lead to'),
+  quiet: flag('Write the CIDs only', { short: 'q', caller: true }),
+  quieter: flag('Write the last CID only', { short: 'Q', caller: true }),
+  silent: flag('Report no files'),
+  progress: flag('Report progress; the default is true when standard error is a terminal', { short: 'p' }),
+  onlyHash: flag('Only chunk and hash: store nothing', { short: 'n' }),
+  wrapWithDirectory: flag('Wrap what is added in a folder', { short: 'w' }),
+  pin: flag('Keep what is added from garbage collection', { initial: true }),
+  pinName: text('A name for the pin'),
+  toFiles: text('Link what is added into MFS, at this path', { complete: 'mfs', placeholder: 'path' }),
+  cidVersion: int('CID version, 0 or 1; 1 makes raw leaves. The default is Import.CidVersion'),
+  hash: text('Hash function; makes CIDv1 unless it is sha2-256. The default is Import.HashFunction'),
+  rawLeaves: choice('Use raw blocks for leaves. The default is Import.UnixFSRawLeaves, else true with CIDv1'),
+  chunker: text('How files are cut: size-N, rabin-MIN-AVG-MAX or buzhash. The default is Import.UnixFSChunker', {
+    short: 's',
+  }),
+  trickle: choice('Use the trickle layout. The default is Import.UnixFSDAGLayout', { short: 't' }),
+  maxFileLinks: int('Links of a node of a file at most. The default is Import.UnixFSFileMaxLinks', {
+    experimental: true,
+  }),
+  maxDirectoryLinks: int('Entries of a folder before it is sharded. The default is Import.UnixFSDirectoryMaxLinks', {
+    experimental: true,
+  }),
+  maxHamtFanout: int('Links of a node of a sharded folder at most: 8 to 1024, a power of two', {
+    name: 'max-hamt-fanout',
+    experimental: true,
+  }),
+  inline: flag('Put small blocks into their CIDs', { experimental: true }),
+  inlineLimit: int('Bytes of a block that is put into its CID at most, up to 128', { initial: 32, experimental: true }),
+  nocopy: flag('Leave the bytes in the files, and only refer to them', { experimental: true }),
+  fscache: flag('Do not copy what --nocopy has added already', { experimental: true }),
+  preserveMode: flag('Store the permissions of files and folders', { experimental: true }),
+  preserveMtime: flag('Store when files and folders were modified', { experimental: true }),
+  mode: text('Permissions to store with everything that is added: 0644', { experimental: true }),
+  mtime: int('Time of modification to store with everything, in seconds since 1970', { experimental: true }),
+  mtimeNsecs: int('Nanoseconds of --mtime'),
+  fastProvideRoot: choice(
+    'Announce the root at once, besides the regular queue. The default is Import.FastProvideRoot',
+  ),
+  fastProvideDag: choice('Announce all of the DAG by Provide.Strategy. The default is Import.FastProvideDAG', {
+    name: 'fast-provide-dag',
+  }),
+  fastProvideWait: choice('Wait until that is done. The default is Import.FastProvideWait'),
+}
+
+export const add = defineCommand({
+  path: 'add',
+  summary: 'Add a file or directory to IPFS',
+  description:
+    'Adds files, and with -r folders, and prints a CID for each. What is named is pinned. A CID that was printed has ' +
+    'been flushed to the disk: it survives a crash from then on. When anything fails nothing is pinned.\n\n' +
+    'Symbolic links are stored as links, unless --dereference-symlinks is given. Of one input and the same options all ' +
+    'versions of tsipfs and Kubo make the same CID; the defaults are those of Import.* in the config.\n\n' +
+    'What was added is announced by the daemon on this repo, or by the next one, as Provide.* says.',
+  examples: [
+    { line: 'tsipfs add hello.txt', explains: 'Add a file.' },
+    { line: 'tsipfs add -rQ ./site', explains: 'Add a folder, and print the CID of its root only.' },
+    { line: 'tar c src | tsipfs add -Q --stdin-name=src.tar', explains: 'Add what another program writes.' },
+    { line: 'tsipfs add -w a.txt b.txt', explains: 'Add two files in a folder, under their names.' },
+    { line: 'tsipfs add -nQ --cid-version=1 big.iso', explains: 'Compute the CID of a file, and store nothing.' },
+  ],
+  needs: 'repo',
+  createsRepo: true,
+  writes: true,
+  params,
+  check(input) {
+    if (!input.pin && input.pinName !== undefined) {
+      throw new Failure('usage', 'pin-name option requires pin to be set')
+    }
+    if (input.toFiles === undefined) return
+    const other = input.onlyHash ? 'only-hash' : input.wrapWithDirectory ? 'wrap-with-directory' : undefined
+    if (other !== undefined) throw new Failure('usage', `${other} and to-files options are not compatible`)
+  },
+  async *run(input, { node, source, globals, signal }) {
+    const [{ addAll }, { addRecord }] = await Promise.all([
+      import('../node/importer/add.ts'),
+      import('../node/importer/add-record.ts'),
+    ])
+    for await (const event of addAll(node, source, { ...input, signal })) yield addRecord(event, globals) as Added
+  },
+  async render(outputs, view) {
+    await renderAdded(outputs, view)
+  },
+})
+
+async function renderAdded(outputs: AsyncIterable<Added>, view: View<typeof params>): Promise<void> {
+  const { input, out, progress, lineEnd } = view
+  const lines = new LineWriter(out, lineEnd)
+  let last: string | undefined
+  let before = 0
+  let current = 0
+  for await (const { Name, Hash, Bytes = 0, Total } of outputs) {
+    if (Hash === undefined) {
+      if (input.quiet || input.quieter) continue
+      // Each file begins at 0 again.
+      if (Bytes < current) before += current
+      current = Bytes
+      const total = Total === undefined ? undefined : before + Total
+      progress.update({ label: escapeName(Name), done: before + Bytes, total, unit: 'bytes' })
+      continue
+    }
+    last = Hash
+    if (input.quieter) continue
+    await progress.clear()
+    const wait = lines.write(input.quiet ? Hash : `added ${Hash} ${escapeName(Name)}`)
+    if (wait !== undefined) await wait
+  }
+  await progress.clear()
+  if (input.quieter) lines.write(last ?? '')
+  await lines.flush()
+}

@@ -1,0 +1,47 @@
+import type { Globals } from '../../contract/globals.ts'
+import { formatCid } from '../cid.ts'
+import type { AddEvent } from './add.ts'
+import type { TopEntry } from './import-tree.ts'
+
+/** Kubo's RPC value of an event of `add`; `Total`, the size of the file, is ours. */
+export interface AddRecord {
+  readonly Name: string
+  readonly Hash?: string
+  readonly Bytes?: number
+  readonly Total?: number
+  readonly Size?: string
+  readonly Mode?: string
+  readonly Mtime?: number
+  readonly MtimeNsecs?: number
+}
+
+/** Returns the record of an event. As in Kubo, mode and time are those of what the caller named. */
+export function addRecord(event: AddEvent, globals: Globals): AddRecord {
+  const { name, top } = event
+  if ('bytes' in event) {
+    const { bytes, total } = event
+    return {
+      Name: name,
+      ...(bytes === 0 ? {} : { Bytes: bytes }),
+      ...(total === undefined ? {} : { Total: total }),
+      ...statOf(top),
+    }
+  }
+  return { Name: name, Hash: formatCid(event.cid, globals), Size: String(event.size), ...statOf(top) }
+}
+
+function statOf({ type, mode, mtime }: TopEntry): Pick<AddRecord, 'Mode' | 'Mtime' | 'MtimeNsecs'> {
+  const { seconds = 0, nanoseconds = 0 } = mtime ?? {}
+  return {
+    ...(mode === undefined ? {} : { Mode: `0${goMode(mode, type).toString(8)}` }),
+    ...(seconds === 0 ? {} : { Mtime: seconds }),
+    ...(nanoseconds === 0 ? {} : { MtimeNsecs: nanoseconds }),
+  }
+}
+
+/** Returns the mode in the bits of Go's `FileMode`. */
+function goMode(mode: number, type: TopEntry['type']): number {
+  const kind = type === 'directory' ? 2 ** 31 : type === 'symlink' ? 2 ** 27 : 0
+  const special = (mode & 0o4000 ? 2 ** 23 : 0) + (mode & 0o2000 ? 2 ** 22 : 0) + (mode & 0o1000 ? 2 ** 20 : 0)
+  return kind + special + (mode & 0o777)
+}

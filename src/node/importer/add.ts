@@ -1,0 +1,142 @@
+import type { SourceEntry } from '../../contract/source.ts'
+import type { Blocks, Config, Repo, Waiting } from '../../repo/roles.ts'
+import type { CidFormat } from '../mfs/format.ts'
+import { linkIntoMfs } from '../mfs/link.ts'
+import type { Node } from '../node.ts'
+import { checkPinName } from '../pinner.ts'
+import { type ProvideScope, provideEntry, provideScope } from '../provide-queue.ts'
+import type { LeafPlace } from './import-file.ts'
+import { type Imported, type ImportProgress, TreeImport } from './import-tree.ts'
+import { type ImportOptions, importSettingsOf } from './settings.ts'
+
+/** What `add` is asked for. */
+export interface AddOptions extends ImportOptions, Waiting {
+  readonly wrapWithDirectory: boolean
+  readonly emptyDirs: boolean
+  readonly onlyHash: boolean
+  readonly silent: boolean
+  readonly progress: boolean
+  readonly pin: boolean
+  readonly pinName: string | undefined
+  /** Where in MFS the roots are linked; undefined: nowhere. */
+  readonly toFiles: string | undefined
+  readonly fscache: boolean
+  readonly fastProvideRoot: boolean | undefined
+  readonly fastProvideDag: boolean | undefined
+}
+
+export type AddEvent = Imported | ImportProgress
+
+/** So many results wait for the end at most; before more come in, what they name is flushed. */
+const WAITING_MAX = 32_768
+
+/**
+ * Adds what a source yields, pins the roots, and yields each thing that was added once it is durable: with the pins,
+ * at the end, in one flush for all; progress at once. When it fails nothing is pinned.
+ */
+export async function* addAll(
+  node: Node,
+  source: AsyncIterable<SourceEntry>,
+  options: AddOptions,
+): AsyncGenerator<AddEvent> {
+  checkPinName(options.pinName)
+  const { repo } = node
+  const config = await repo.config.read()
+  const settings = importSettingsOf(config, options)
+  const place = options.onlyHash ? nowhere() : await placeOf(repo, config, options, settings.file)
+  const tree = new TreeImport(place.blocks, settings, {
+    wrap: options.wrapWithDirectory,
+    skipsEmpty: !options.emptyDirs,
+    silent: options.silent,
+    reportsProgress: options.progress,
+    leavesOf: place.leavesOf,
+    signal: options.signal,
+  })
+  let waiting: Imported[] = []
+  for await (const event of tree.run(source)) {
+    if ('bytes' in event) yield event
+    else if (waiting.push(event) >= WAITING_MAX) {
+      await place.flush()
+      yield* waiting
+      waiting = []
+    }
+  }
+  if (!options.onlyHash) {
+    await place.flushRows()
+    await linkRoots(node, tree.roots, options)
+    const scope = provideScope(config, {
+      pinned: options.pin,
+      inFiles: options.toFiles !== undefined,
+      root: options.fastProvideRoot,
+      dag: options.fastProvideDag,
+    })
+    await keepRoots(repo, tree.roots, options, scope)
+  }
+  yield* waiting
+}
+
+async function linkRoots(node: Node, roots: readonly Imported[], { toFiles, signal }: AddOptions): Promise<void> {
+  if (toFiles === undefined) return
+  for (const { cid, top } of roots) await linkIntoMfs(node, toFiles, cid, { name: top.name, signal })
+}
+
+/** Pins the roots, and leaves them to be provided, in the transaction that makes all blocks durable. */
+async function keepRoots(
+  repo: Repo,
+  roots: readonly Imported[],
+  { pin, pinName = '', signal }: AddOptions,
+  scope: ProvideScope | undefined,
+): Promise<void> {
+  const queue = new Map(scope === undefined ? [] : roots.map(({ cid }) => provideEntry(cid, scope)))
+  if (pin) {
+    const pins = roots.map(({ cid }) => ({ cid, mode: 'recursive', name: pinName }) as const)
+    // A direct pin of the same block is taken over.
+    await repo.pins.replace(
+      roots.map(({ cid }) => cid),
+      pins,
+      queue,
+    )
+    return
+  }
+  await repo.blocks.flush({ signal })
+  if (queue.size > 0) await repo.values.batch(queue)
+}
+
+/** Where blocks go. */
+interface Place {
+  readonly blocks: Pick<Blocks, 'put'>
+  readonly leavesOf?: ((entry: SourceEntry) => LeafPlace) | undefined
+  /** Makes what was put durable. */
+  flush(): Promise<void>
+  /** Stores what lies in files of the user. */
+  flushRows(): Promise<void>
+}
+
+function nowhere(): Place {
+  const nothing = async (): Promise<void> => undefined
+  return { blocks: { put: nothing }, flush: nothing, flushRows: nothing }
+}
+
+async function placeOf(
+  repo: Repo,
+  config: Config,
+  { nocopy, fscache, signal }: AddOptions,
+  format: CidFormat,
+): Promise<Place> {
+  if (!nocopy && !fscache) {
+    return { blocks: repo.blocks, flush: () => repo.blocks.flush({ signal }), flushRows: async () => undefined }
+  }
+  const { FilePlace, requireFilestore } = await import('./file-place.ts')
+  if (nocopy) requireFilestore(config, NOCOPY_WORD)
+  const place = new FilePlace(repo, { signal })
+  return {
+    blocks: place,
+    leavesOf: nocopy ? entry => place.leavesOf(entry, format) : undefined,
+    flush: () => place.flush(),
+    flushRows: () => place.flushRows(),
+  }
+}
+
+const NOCOPY_WORD =
+  'either the filestore or the urlstore must be enabled to use nocopy, see: ' +
+  'https://github.com/ipfs/kubo/blob/master/docs/experimental-features.md#ipfs-filestore'

@@ -1,0 +1,201 @@
+import type { CID } from 'multiformats/cid'
+import { Failure } from '../../contract/failure.ts'
+import type { SourceEntry } from '../../contract/source.ts'
+import { nameToBytes } from '../../contract/surrogate-escape.ts'
+import type { Blocks, Waiting } from '../../repo/roles.ts'
+import { encodeDagPb, type PbLink } from '../dag-pb.ts'
+import type { FileStat } from '../file-layout.ts'
+import { DAG_PB, putBlock } from '../mfs/format.ts'
+import { encodeUnixfs } from '../unixfs.ts'
+import { buildDirectory } from './build-directory.ts'
+import { FileImport, type LeafPlace } from './import-file.ts'
+import type { ImportSettings } from './settings.ts'
+
+/** What was imported: a file, folder or symbolic link. */
+export interface Imported {
+  /** Its path; of standard input without a name, its CID. */
+  readonly name: string
+  readonly cid: CID
+  /** The cumulative size of its DAG. */
+  readonly size: number
+  /** What it lies in, or is: what the caller named. */
+  readonly top: TopEntry
+}
+
+/** What the caller named; with `wrap`, the folder around it all. */
+export interface TopEntry {
+  readonly type: SourceEntry['type']
+  /** Empty for standard input without a name, and for the folder around it all. */
+  readonly name: string
+  readonly mode: number | undefined
+  readonly mtime: SourceEntry['mtime']
+}
+
+/** How far the import of a file is. */
+export interface ImportProgress {
+  readonly name: string
+  readonly bytes: number
+  /** The size of the file, when it is known. */
+  readonly total: number | undefined
+  readonly top: TopEntry
+}
+
+export interface TreeOptions extends Waiting {
+  readonly wrap: boolean
+  /** Leaves folders out that have no entry, but for those that were named. */
+  readonly skipsEmpty: boolean
+  /** Leaves files out of what is reported, as `--silent` does in Kubo. */
+  readonly silent: boolean
+  readonly reportsProgress: boolean
+  /** Returns where the leaves of a file go; undefined: with the other blocks. Throws when the file cannot lie there. */
+  readonly leavesOf?: ((entry: SourceEntry) => LeafPlace) | undefined
+}
+
+/** A folder whose entries are coming in. */
+interface OpenFolder {
+  readonly path: string
+  readonly links: PbLink[]
+  readonly stat: FileStat
+  /** The folders below, each with what is below it before it. */
+  readonly folders: { readonly name: string; readonly imported: Imported[] }[]
+  hasEntry: boolean
+}
+
+/**
+ * Imports what a source yields: yields how far it is, and each thing once it is stored, in Kubo's order: the files of
+ * what the caller named as they come, then its folders, inner ones first. Blocks still have to be flushed.
+ */
+export class TreeImport {
+  /** What the caller named, each with the root of its DAG. */
+  readonly roots: Imported[] = []
+  readonly #blocks: Pick<Blocks, 'put'>
+  readonly #settings: ImportSettings
+  readonly #options: TreeOptions
+  /** The folders that are open, the outermost first. */
+  readonly #open: OpenFolder[] = []
+  #top: TopEntry = { type: 'directory', name: '', mode: undefined, mtime: undefined }
+  readonly #seen = new Set<string>()
+
+  constructor(blocks: Pick<Blocks, 'put'>, settings: ImportSettings, options: TreeOptions) {
+    this.#blocks = blocks
+    this.#settings = settings
+    this.#options = options
+  }
+
+  async *run(source: AsyncIterable<SourceEntry>): AsyncGenerator<Imported | ImportProgress> {
+    if (this.#options.wrap) this.#open.push(openFolder('', this.#settings.stat))
+    for await (const entry of source) {
+      this.#options.signal?.throwIfAborted()
+      yield* this.#closeUntil(entry.path)
+      if (this.#open.length === 0) this.#beginTop(entry)
+      const parent = this.#open.at(-1)
+      if (parent !== undefined) parent.hasEntry = true
+      if (entry.type === 'directory') this.#open.push(openFolder(entry.path, this.#statOf(entry)))
+      else yield* this.#add(entry)
+    }
+    yield* this.#closeUntil(undefined)
+  }
+
+  #beginTop({ path, type, mode, mtime }: SourceEntry): void {
+    if (path.includes('/')) throw new Failure('usage', `${path}: the folder that it lies in was not sent before it`)
+    if (path !== '' && this.#seen.has(path)) throw new Failure('usage', `the name ${path} was sent twice`)
+    this.#seen.add(path)
+    this.#top = { type, name: path, mode, mtime }
+  }
+
+  #statOf(entry: SourceEntry): FileStat {
+    const { preserveMode, preserveMtime, stat } = this.#settings
+    const mode = preserveMode && (entry.mode ?? 0) !== 0 ? entry.mode : stat.mode
+    return { mode, mtime: preserveMtime ? entry.mtime : stat.mtime }
+  }
+
+  async *#add(entry: SourceEntry): AsyncGenerator<Imported | ImportProgress> {
+    const { cid, size } = entry.type === 'symlink' ? await this.#symlink(entry) : yield* this.#file(entry)
+    const name = entry.path === '' ? cid.toString() : entry.path
+    const imported = { name, cid, size, top: this.#top }
+    const parent = this.#open.at(-1)
+    if (parent === undefined) this.roots.push(imported)
+    else parent.links.push({ name: lastSegment(name), cid, size })
+    if (!this.#options.silent) yield imported
+  }
+
+  async *#file(entry: SourceEntry): AsyncGenerator<ImportProgress, { cid: CID; size: number }> {
+    const { signal, leavesOf, reportsProgress } = this.#options
+    const options = { stat: this.#statOf(entry), signal, leaves: leavesOf?.(entry) }
+    const file = new FileImport(this.#blocks, this.#settings, options)
+    const report = (bytes: number): ImportProgress => ({ name: entry.path, bytes, total: entry.size, top: this.#top })
+    let bytes = 0
+    let reported = 0
+    for await (const piece of entry.content?.() ?? []) {
+      await file.write(piece)
+      bytes += piece.length
+      for (; reportsProgress && bytes - reported >= PROGRESS_BYTES; reported += PROGRESS_BYTES) {
+        yield report(reported + PROGRESS_BYTES)
+      }
+    }
+    const part = await file.finish()
+    if (reportsProgress) yield report(bytes)
+    return part
+  }
+
+  async #symlink(entry: SourceEntry): Promise<{ cid: CID; size: number }> {
+    const { mtime } = this.#statOf(entry)
+    const data = encodeUnixfs({ type: 'symlink', data: nameToBytes(entry.target ?? ''), mtime })
+    const bytes = encodeDagPb({ data, links: [] })
+    const cid = await putBlock(this.#blocks, DAG_PB, bytes, this.#settings.directory.cid, true)
+    return { cid, size: bytes.length }
+  }
+
+  /** Closes the folders that `path` does not lie in; all of them when it is undefined. */
+  async *#closeUntil(path: string | undefined): AsyncGenerator<Imported> {
+    for (;;) {
+      const folder = this.#open.at(-1)
+      if (folder === undefined) return
+      if (path !== undefined && (folder.path === '' || path.startsWith(`${folder.path}/`))) break
+      yield* await this.#close(folder)
+    }
+    const folder = this.#open.at(-1)
+    if (folder !== undefined && path !== undefined) checkParent(path, folder.path)
+  }
+
+  /** Stores a folder, and returns what can be reported now: with the outermost one, all of them. */
+  async #close(folder: OpenFolder): Promise<Imported[]> {
+    this.#open.pop()
+    const parent = this.#open.at(-1)
+    if (parent !== undefined && !folder.hasEntry && this.#options.skipsEmpty) return []
+    const { cid, size } = await buildDirectory(this.#blocks, folder.links, this.#settings.directory, folder.stat)
+    const own = { name: folder.path, cid, size, top: this.#top }
+    sortByName(folder.folders)
+    const imported = [...folder.folders.flatMap(one => one.imported), own]
+    if (parent === undefined) {
+      this.roots.push(own)
+      return imported
+    }
+    const name = lastSegment(folder.path)
+    parent.links.push({ name, cid, size })
+    parent.folders.push({ name, imported })
+    return []
+  }
+}
+
+const PROGRESS_BYTES = 262_144
+
+function openFolder(path: string, stat: FileStat): OpenFolder {
+  return { path, stat, links: [], folders: [], hasEntry: false }
+}
+
+function lastSegment(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1)
+}
+
+/** Throws for an entry whose folder was not sent, or was sent before others. */
+function checkParent(path: string, folder: string): void {
+  const at = path.lastIndexOf('/')
+  if ((at < 0 ? '' : path.slice(0, at)) === folder) return
+  throw new Failure('usage', `${path}: what lies in a folder has to follow it`)
+}
+
+/** Sorts by the bytes of the names; the folders of a tree on disk come sorted. */
+function sortByName(folders: { readonly name: string }[]): void {
+  folders.sort((a, b) => (a.name === b.name ? 0 : Buffer.compare(nameToBytes(a.name), nameToBytes(b.name))))
+}

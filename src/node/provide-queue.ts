@@ -1,0 +1,76 @@
+import { CID } from 'multiformats/cid'
+import { Failure } from '../contract/failure.ts'
+import type { Config, Values } from '../repo/roles.ts'
+
+/** What commands left to be provided lies below this key: one pair for each root. */
+export const PROVIDE_QUEUE_KEY = '/local/provide/queue/'
+
+/** `root`: this block alone. `dag`: it and all below it. */
+export type ProvideScope = 'root' | 'dag'
+
+/** A root that waits to be provided. */
+export interface QueuedProvide {
+  /** The key to delete when it was provided. */
+  readonly key: string
+  readonly cid: CID
+  readonly scope: ProvideScope
+}
+
+const SCOPES: readonly ProvideScope[] = ['root', 'dag']
+
+/** Returns the pair that stands for a root in the queue. */
+export function provideEntry(cid: CID, scope: ProvideScope): readonly [key: string, value: Uint8Array] {
+  const text = (cid.version === 0 ? cid.toV1() : cid).toString()
+  return [`${PROVIDE_QUEUE_KEY}${text}`, Uint8Array.of(SCOPES.indexOf(scope))]
+}
+
+/** Leaves roots to be provided, in one step. The daemon on this repo, or the next one, does it. */
+export async function queueProvide(values: Values, cids: readonly CID[], scope: ProvideScope = 'root'): Promise<void> {
+  if (cids.length > 0) await values.batch(new Map(cids.map(cid => provideEntry(cid, scope))))
+}
+
+/** Yields what waits to be provided. */
+export async function* queuedProvides(values: Values): AsyncIterable<QueuedProvide> {
+  for await (const { key, value } of values.list(PROVIDE_QUEUE_KEY)) {
+    yield { key, cid: CID.parse(key.slice(PROVIDE_QUEUE_KEY.length)), scope: SCOPES[value[0] ?? 0] ?? 'root' }
+  }
+}
+
+/** What a command knows of the DAGs that it made. */
+export interface ProvideReason {
+  readonly pinned: boolean
+  readonly inFiles: boolean
+  /** `--fast-provide-root` and `--fast-provide-dag`; undefined: as the config says. */
+  readonly root?: boolean | undefined
+  readonly dag?: boolean | undefined
+}
+
+/** Returns how much of a new DAG is to be provided by `Provide.*` and `Import.FastProvide*`; undefined: nothing. */
+export function provideScope(config: Config, reason: ProvideReason): ProvideScope | undefined {
+  const provide = section(config.Provide)
+  if (provide.Enabled === false) return undefined
+  const parts = strategyParts(provide.Strategy)
+  if (parts.includes('all')) return 'dag'
+  const { pinned, inFiles } = reason
+  const isMeant =
+    ((parts.includes('pinned') || parts.includes('roots')) && pinned) || (parts.includes('mfs') && inFiles)
+  if (!isMeant) return undefined
+  const importing = section(config.Import)
+  if (!parts.includes('roots') && (reason.dag ?? importing.FastProvideDAG === true)) return 'dag'
+  return (reason.root ?? importing.FastProvideRoot !== false) ? 'root' : undefined
+}
+
+const STRATEGIES: readonly string[] = ['all', 'flat', 'pinned', 'roots', 'mfs', 'unique', 'entities']
+
+function strategyParts(strategy: unknown): string[] {
+  const text = typeof strategy === 'string' && strategy !== '' ? strategy : 'all'
+  const parts = text.split('+')
+  const unknown = parts.find(part => !STRATEGIES.includes(part))
+  if (unknown !== undefined)
+    throw new Failure('failed', `unknown token in Provide.Strategy: ${JSON.stringify(unknown)}`)
+  return parts.map(part => (part === 'flat' ? 'all' : part))
+}
+
+function section(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {}
+}
