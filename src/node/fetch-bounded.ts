@@ -2,7 +2,9 @@ import { Failure } from '../contract/failure.ts'
 import type { Waiting } from '../repo/roles.ts'
 
 export interface BoundedRequest extends Waiting {
-  readonly method?: 'GET' | 'PUT' | 'POST' | undefined
+  readonly method?: 'GET' | 'PUT' | 'POST' | 'DELETE' | undefined
+  /** `error`: the answer must come from where it was asked. */
+  readonly redirect?: 'follow' | 'error' | undefined
   readonly headers?: Readonly<Record<string, string>> | undefined
   readonly body?: Uint8Array | undefined
   /** More bytes than this in an answer are a failure. */
@@ -26,7 +28,7 @@ export async function requestBounded(url: string, request: BoundedRequest): Prom
       method: request.method ?? 'GET',
       headers: { ...request.headers },
       body: request.body === undefined ? null : Buffer.from(request.body),
-      redirect: 'follow',
+      redirect: request.redirect ?? 'follow',
       signal: request.signal ?? null,
     })
   } catch (error) {

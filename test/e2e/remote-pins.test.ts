@@ -1,0 +1,300 @@
+/** Remote pinning services, against one that answers as the specification says. */
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { test } from 'node:test'
+import { Place, printed } from './program.ts'
+
+const KEY = 'secret-key-of-the-test'
+const EMPTY = 'bafkqaaa'
+
+interface Stored {
+  readonly requestid: string
+  status: string
+  readonly created: string
+  readonly pin: { readonly cid: string; readonly name?: string; readonly origins?: readonly string[] }
+  readonly delegates: readonly string[]
+}
+
+/** A pinning service: https://ipfs.github.io/pinning-services-api-spec/ */
+class Service implements AsyncDisposable {
+  readonly pins: Stored[] = []
+  /** What it was asked, as `GET /pins?…`. */
+  readonly asked: string[] = []
+  /** At most so many results in an answer. */
+  batch = 10
+  /** How often the status of a pin is asked before it is pinned. */
+  polls = 1
+  fate = 'pinned'
+  readonly #server = createServer((request, response) => void this.#answer(request, response))
+
+  async open(): Promise<this> {
+    this.#server.listen(0, '127.0.0.1')
+    await once(this.#server, 'listening')
+    return this
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/api//v1/`
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.closeAllConnections()
+    this.#server.close()
+    await once(this.#server, 'close')
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk)
+    this.asked.push(`${request.method} ${request.url}`)
+    const send = (status: number, value?: unknown): void => {
+      response.writeHead(status, { 'Content-Type': 'application/json' })
+      response.end(value === undefined ? undefined : JSON.stringify(value))
+    }
+    const url = new URL(request.url ?? '', 'http://service')
+    const id = /^\/api\/v1\/pins(?:\/([^/]+))?$/.exec(url.pathname)
+    if (request.headers.authorization !== `Bearer ${KEY}`) {
+      return send(401, { error: { reason: 'UNAUTHORIZED', details: 'wrong "token"' } })
+    }
+    if (id === null) return send(404, { error: { reason: 'NOT_FOUND' } })
+    if (request.method === 'POST') return send(202, this.#add(JSON.parse(Buffer.concat(chunks).toString())))
+    if (id[1] === undefined) return send(200, this.#list(url.searchParams))
+    const found = this.pins.findIndex(pin => pin.requestid === id[1])
+    const pin = this.pins[found]
+    if (pin === undefined) return send(404, { error: { reason: 'NOT_FOUND', details: `no ${id[1]}` } })
+    if (request.method === 'DELETE') {
+      this.pins.splice(found, 1)
+      return send(202)
+    }
+    if (pin.status === 'queued' && this.polls-- <= 0) pin.status = this.fate
+    send(200, pin)
+  }
+
+  #add(pin: Stored['pin']): Stored {
+    const nth = this.pins.length
+    const created = new Date(Date.UTC(2026, 0, 1) + nth * 1000).toISOString()
+    const stored = { requestid: `request ${nth}`, status: 'queued', created, pin, delegates: [] }
+    const kept = { ...stored, requestid: `request-${nth}` }
+    this.pins.push(kept)
+    return kept
+  }
+
+  #list(query: URLSearchParams): { count: number; results: Stored[] } {
+    const list = (key: string): string[] | undefined => query.get(key)?.split(',')
+    const matching = this.pins
+      .filter(({ created }) => query.get('before') === null || created < (query.get('before') ?? ''))
+      .filter(({ pin }) => list('cid')?.includes(pin.cid) ?? true)
+      .filter(({ pin }) => query.get('name') === null || pin.name === query.get('name'))
+      .filter(({ status }) => (list('status') ?? ['pinned']).includes(status))
+      .reverse()
+    return { count: matching.length, results: matching.slice(0, Math.min(this.batch, Number(query.get('limit')))) }
+  }
+}
+
+async function opened(): Promise<{ place: Place; service: Service } & AsyncDisposable> {
+  const place = new Place()
+  const service = await new Service().open()
+  await place.ok(['init', '--profile=test'])
+  await place.ok(['pin', 'remote', 'service', 'add', 'mine', service.url, KEY])
+  return {
+    place,
+    service,
+    async [Symbol.asyncDispose]() {
+      await service[Symbol.asyncDispose]()
+      place[Symbol.dispose]()
+    },
+  }
+}
+
+const remote = (...words: string[]): string[] => ['pin', 'remote', ...words]
+
+test('services are added, listed, tried and removed; their keys are never shown', async () => {
+  await using at = await opened()
+  const { place, service } = at
+  const endpoint = service.url.replace('//v1/', '/v1')
+  assert.equal(await place.ok(remote('service', 'ls')), `mine ${endpoint}`)
+  assert.equal(await place.ok(remote('service', 'ls', '--stat')), `mine ${endpoint} 0/0/0/0`)
+  await place.ok(remote('service', 'add', 'bad', service.url, 'wrong'))
+  assert.deepEqual(JSON.parse(await place.ok(remote('service', 'ls', '--stat', '--enc=json'))), {
+    RemoteServices: [
+      { Service: 'bad', ApiEndpoint: endpoint, Stat: { Status: 'invalid' } },
+      {
+        Service: 'mine',
+        ApiEndpoint: endpoint,
+        Stat: { Status: 'valid', PinCount: { Queued: 0, Pinning: 0, Pinned: 0, Failed: 0 } },
+      },
+    ],
+  })
+  const again = await place.run(remote('service', 'add', 'mine', service.url, KEY))
+  assert.deepEqual([again.status, again.stderr.split('\n')[0]], [1, 'Error: service already present'])
+  for (const words of [
+    ['config', 'show'],
+    ['config', 'Pinning.RemoteServices.mine.API.Key'],
+    ['config', 'Pinning'],
+  ]) {
+    const shown = await place.run(words)
+    assert.ok(!`${shown.stdout}${shown.stderr}`.includes(KEY), words.join(' '))
+  }
+  const { Pinning } = JSON.parse(readFileSync(place.path('repo/config'), 'utf8'))
+  assert.deepEqual(Pinning.RemoteServices.mine, {
+    API: { Endpoint: endpoint, Key: KEY },
+    Policies: { MFS: { Enable: false, PinName: '', RepinInterval: '' } },
+  })
+  await place.ok(remote('service', 'rm', 'bad'))
+  await place.ok(remote('service', 'rm', 'bad'))
+  assert.equal(await place.ok(remote('service', 'ls')), `mine ${endpoint}`)
+})
+
+test('addresses that cannot be those of a service are refused', async () => {
+  using place = new Place()
+  await place.ok(['init', '--profile=test'])
+  for (const [url, text] of [
+    ['ftp://a', 'service endpoint must be a valid HTTP URL'],
+    ['here', 'service endpoint must be a valid HTTP URL'],
+    ['https://a/?x=y', 'service endpoint should be provided without any query parameters'],
+    ['https://a/b/pins', 'service endpoint should be provided without the /pins suffix'],
+  ] as const) {
+    const { status, stderr } = await place.run(remote('service', 'add', 'x', url, 'k'))
+    assert.deepEqual([status, stderr.split('\n')[0]], [2, `Error: ${text}`])
+  }
+})
+
+test('add waits until the service has it, or has failed, and with --background for nothing', async () => {
+  await using at = await opened()
+  const { place, service } = at
+  assert.equal(
+    await place.ok(remote('add', '--service=mine', '--name=one', EMPTY)),
+    `CID:    ${EMPTY}\nName:   one\nStatus: pinned`,
+  )
+  assert.deepEqual(
+    service.asked.map(line => line.split('?')[0]),
+    ['POST /api/v1/pins', 'GET /api/v1/pins/request-0', 'GET /api/v1/pins/request-0'],
+  )
+  assert.deepEqual(service.pins[0]?.pin, { cid: EMPTY, name: 'one' })
+  const queued = await place.ok(remote('add', '--service=mine', '--background', EMPTY, '--enc=json'))
+  assert.deepEqual(JSON.parse(queued), { Status: 'queued', Cid: EMPTY, Name: '', Offline: true })
+  service.fate = 'failed'
+  service.polls = 0
+  const failed = await place.run(remote('add', '--service=mine', EMPTY))
+  assert.deepEqual(
+    [failed.status, failed.stderr.split('\n').at(-2)],
+    [1, 'Error: remote service failed to pin requestid="request-2"'],
+  )
+})
+
+test('ls goes on to the last pin, and rm removes many only when forced', async () => {
+  await using at = await opened()
+  const { place, service } = at
+  for (let nth = 0; nth < 23; nth++) {
+    const pin = { cid: nth % 2 === 0 ? EMPTY : 'bafkqaaik', name: `n\t${nth % 5}` }
+    service.pins.push({
+      requestid: `r${nth}`,
+      status: nth < 20 ? 'pinned' : 'failed',
+      created: new Date(nth * 1000).toISOString(),
+      pin,
+      delegates: [],
+    })
+  }
+  const lines = (await place.ok(remote('ls', '--service=mine'))).split('\n')
+  assert.equal(lines.length, 20)
+  assert.equal(lines[0], `bafkqaaik\tpinned\tn\\t4`)
+  assert.equal((await place.ok(remote('ls', '--service=mine', '--status=queued,failed'))).split('\n').length, 3)
+  assert.equal((await place.ok(remote('ls', '--service=mine', '--cid=bafkqaaik', '--name=n\t4'))).split('\n').length, 2)
+  const many = await place.run(remote('rm', '--service=mine', `--cid=${EMPTY}`))
+  assert.equal(many.status, 1)
+  assert.match(many.stderr, /multiple remote pins are matching this query, add --force to confirm the bulk removal/)
+  assert.equal(service.pins.length, 23)
+  await place.ok(remote('rm', '--service=mine', `--cid=${EMPTY}`, '--force'))
+  assert.equal(service.pins.length, 13)
+})
+
+test('what is wrong with a service, or a question, is said', async () => {
+  await using at = await opened()
+  const { place, service } = at
+  await place.ok(remote('service', 'add', 'bad', service.url, 'wrong'))
+  await place.ok(remote('service', 'add', 'gone', 'http://127.0.0.1:1', 'key'))
+  for (const [words, status, text] of [
+    [['ls'], 2, /^Error: a service name must be passed/],
+    [['ls', '--service='], 2, /^Error: remote pinning service name not specified/],
+    [['ls', '--service=none'], 3, /^Error: service not known/],
+    [['ls', '--service=bad'], 5, /^Error: reason: "UNAUTHORIZED", details: "wrong \\"token\\"": http error 401/],
+    [['ls', '--service=gone'], 5, /^Error: .*127\.0\.0\.1:1/],
+    [['ls', '--service=mine', '--status=x'], 2, /^Error: status "x" is not valid/],
+    [['ls', '--service=mine', '--cid=x'], 2, /^Error: CID "x" cannot be parsed: cid too short/],
+    [['rm', '--service=bad'], 5, /^Error: error while listing remote pins: reason: "UNAUTHORIZED"/],
+    [['add', '--service=mine', '--wait', '--background', EMPTY], 2, /^Error: --wait and --background/],
+  ] as const) {
+    const result = await place.run(remote(...words))
+    assert.equal(result.status, status, `${words.join(' ')}: ${result.stderr}`)
+    assert.match(result.stderr, text)
+    assert.ok(!result.stderr.includes(KEY))
+  }
+  // A service that says that there is more, and never sends it, ends the listing.
+  service.batch = 0
+  service.pins.push({ requestid: 'r', status: 'pinned', created: '', pin: { cid: EMPTY }, delegates: [] })
+  const empty = await place.run(remote('ls', '--service=mine'))
+  assert.deepEqual([empty.status, /PinResults\.count=1 but no new results/.test(empty.stderr)], [5, true])
+})
+
+test('a daemon tells the service where the data are', async () => {
+  await using at = await opened()
+  const { place, service } = at
+  const cid = await place.ok(['block', 'put'], { input: 'here' })
+  await place.ok(['config', '--json', 'Addresses.Swarm', '["/ip4/127.0.0.1/tcp/0"]'])
+  const daemon = place.start(['daemon'])
+  try {
+    await printed(daemon, /Daemon is ready/)
+    const result = await place.run(remote('add', '--service=mine', '--background', cid))
+    assert.deepEqual([result.status, result.stderr], [0, ''])
+    const [origin = ''] = service.pins[0]?.pin.origins ?? []
+    assert.match(origin, /^\/ip4\/127\.0\.0\.1\/tcp\/\d+\/p2p\/12D3/)
+    service.pins.length = 0
+    const remotely = await place.run([
+      '--api',
+      `/unix${place.repo}/api.sock`,
+      ...remote('add', '--service=mine', '--background', cid),
+    ])
+    assert.equal(remotely.status, 0, remotely.stderr)
+    assert.deepEqual(service.pins[0]?.pin.origins?.[0], origin)
+  } finally {
+    daemon.kill()
+    await once(daemon, 'close')
+  }
+})
+
+const kubo = process.env.KUBO_BIN
+
+test('prints what Kubo prints', { skip: kubo === undefined ? 'KUBO_BIN names no Kubo' : false }, async () => {
+  await using at = await opened()
+  const { place, service } = at
+  const env = { PATH: process.env.PATH, HOME: place.folder, IPFS_PATH: place.path('kubo') }
+  // The service lives in this process: waiting must not keep it from answering.
+  const theirs = (...words: string[]): Promise<string> =>
+    new Promise(resolve => execFile(kubo ?? '', words, { env }, (_, stdout) => resolve(stdout.replace(/\n$/, ''))))
+  await theirs('init', '--profile=test')
+  await theirs(...remote('service', 'add', 'mine', service.url, KEY))
+  for (const words of [
+    ['add', '--service=mine', '--name=a b', EMPTY],
+    ['add', '--service=mine', EMPTY, '--enc=json', '--background'],
+    ['ls', '--service=mine'],
+    ['ls', '--service=mine', '--enc=json', '--status=pinned,queued'],
+    ['service', 'ls'],
+    ['service', 'ls', '--stat'],
+    ['service', 'ls', '--stat', '--enc=json'],
+    ['rm', '--service=mine', `--cid=${EMPTY}`],
+    ['ls', '--service=mine'],
+  ]) {
+    const [pins, polls] = [structuredClone(service.pins), service.polls]
+    const expected = (await theirs(...remote(...words))).replace(/^WARNING.*\n/, '')
+    service.pins.splice(0, service.pins.length, ...pins)
+    service.polls = polls
+    const ours = (await place.ok(remote(...words))).replace(',"Offline":true', '')
+    const fields = (text: string): unknown =>
+      text.startsWith('{') ? text.split('\n').map(line => JSON.parse(line)) : text
+    assert.deepEqual(fields(ours), fields(expected), words.join(' '))
+  }
+})
