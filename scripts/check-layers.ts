@@ -1,5 +1,5 @@
 /**
- * Holds the layers: contract <- repo <- node, contract <- commands <- rpc, cli. Prints each import that points the
+ * Holds the layers: contract <- repo <- node, contract <- commands <- rpc, cli; node <- gateway. Prints each import that points the
  * wrong way and fails. A type import may point at any layer; a command reaches the node by `await import()` only.
  */
 import { readdirSync, readFileSync } from 'node:fs'
@@ -11,6 +11,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   repo: ['contract', 'repo'],
   node: ['contract', 'repo', 'node'],
   commands: ['contract', 'commands'],
+  gateway: ['contract', 'repo', 'node', 'gateway'],
   rpc: ['contract', 'rpc', 'commands'],
   cli: ['contract', 'commands', 'rpc', 'cli'],
   'main.ts': ['contract', 'cli'],

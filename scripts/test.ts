@@ -149,6 +149,7 @@ const steps: Readonly<Record<string, () => Promise<void>>> = {
   daemon: () => conformance('conformance, beside a daemon', bin, 'daemon'),
   api: () => conformance('conformance, through --api', throughApi(temporary), 'daemon'),
   e2e: () => nodeTests('end to end', 'test/e2e', ['--test-concurrency=1']),
+  docs: async () => count('documents', await run(process.execPath, ['test/docs/run.ts'], { TSIPFS_BIN: bin }), PLAIN),
   reference,
 }
 

@@ -17,7 +17,7 @@ export interface LogEntry {
 const LAG_MAX = 10_000
 const SUBSYSTEMS_MAX = 1_000
 const INITIAL: LogLevel = 'error'
-const SUBSYSTEMS = ['bitswap', 'core', 'dht', 'gc', 'net', 'provider', 'pubsub', 'repo', 'rpc'] as const
+const SUBSYSTEMS = ['bitswap', 'core', 'dht', 'gateway', 'gc', 'net', 'provider', 'pubsub', 'repo', 'rpc'] as const
 
 /** The log of a daemon: subsystems, each with a level of its own, written to one sink and to whoever follows it. */
 export class DaemonLog {

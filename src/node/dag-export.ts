@@ -16,22 +16,27 @@ export interface ExportOptions extends Waiting {
  * Yields a CARv1 of a DAG: its blocks in depth-first order, each CID once. The same DAG gives the same bytes. Throws
  * before anything is yielded when the root cannot be read.
  */
-export async function* exportCar(
-  blocks: WalkBlocks,
-  root: CID,
-  options: ExportOptions = {},
+export function exportCar(blocks: WalkBlocks, root: CID, options: ExportOptions = {}): AsyncIterable<Uint8Array> {
+  return packCar([root], readDag(blocks, root, options), PIECE_BYTES)
+}
+
+/** Yields a CARv1 of blocks in their order, in pieces of at least half of `pieceBytes`. */
+export async function* packCar(
+  roots: readonly CID[],
+  blocks: AsyncIterable<Block>,
+  pieceBytes: number,
 ): AsyncIterable<Uint8Array> {
-  let piece: Uint8Array = encodeCarHeader([root])
+  let piece: Uint8Array = encodeCarHeader(roots)
   let at = piece.length
-  for await (const block of readDag(blocks, root, options)) {
+  for await (const block of blocks) {
     const length = sectionLength(block)
     if (at + length > piece.length) {
-      if (at >= PIECE_BYTES / 2) {
+      if (at >= pieceBytes / 2) {
         yield piece.subarray(0, at)
-        piece = new Uint8Array(Math.max(PIECE_BYTES, length))
+        piece = new Uint8Array(Math.max(pieceBytes, length))
         at = 0
       } else {
-        const larger = new Uint8Array(Math.max(PIECE_BYTES, at + length))
+        const larger = new Uint8Array(Math.max(pieceBytes, at + length))
         larger.set(piece.subarray(0, at))
         piece = larger
       }

@@ -33,7 +33,9 @@ interface Entry {
 
 /** The commands that run in a daemon, and those that ended lately. */
 export class RequestList {
-  readonly #entries = new Map<number, Entry>()
+  readonly #running = new Map<number, Entry>()
+  /** In the order in which they ended. */
+  readonly #ended = new Map<number, Entry>()
   readonly #now: () => number
   #keepMs = KEEP_MS
   #next = 0
@@ -45,10 +47,11 @@ export class RequestList {
   /** Adds a command. Returns what is to be called when it ends. */
   begin(request: Request): () => void {
     const entry: Entry = { id: this.#next++, request: shortened(request), start: this.#now(), end: undefined }
-    this.#entries.set(entry.id, entry)
-    this.#forget()
+    this.#running.set(entry.id, entry)
     return () => {
       entry.end = this.#now()
+      this.#running.delete(entry.id)
+      this.#ended.set(entry.id, entry)
       this.#forget()
     }
   }
@@ -56,7 +59,8 @@ export class RequestList {
   /** Returns all that are known, the oldest first. */
   list(): RequestRecord[] {
     this.#forget()
-    return [...this.#entries.values()].map(({ id, request, start, end }) => ({
+    const entries = [...this.#ended.values(), ...this.#running.values()].sort((a, b) => a.id - b.id)
+    return entries.map(({ id, request, start, end }) => ({
       StartTime: new Date(start).toISOString(),
       EndTime: end === undefined ? ZERO_TIME : new Date(end).toISOString(),
       Active: end === undefined,
@@ -69,7 +73,7 @@ export class RequestList {
 
   /** Forgets those that have ended. */
   clear(): void {
-    for (const [id, entry] of this.#entries) if (entry.end !== undefined) this.#entries.delete(id)
+    this.#ended.clear()
   }
 
   /** Sets how long those that have ended are kept. */
@@ -80,12 +84,9 @@ export class RequestList {
 
   #forget(): void {
     const limit = this.#now() - this.#keepMs
-    let ended = 0
-    for (const entry of this.#entries.values()) if (entry.end !== undefined) ended += 1
-    for (const [id, entry] of this.#entries) {
-      if (entry.end === undefined || (entry.end > limit && ended <= ENDED_MAX)) continue
-      this.#entries.delete(id)
-      ended -= 1
+    for (const [id, { end = limit }] of this.#ended) {
+      if (end > limit && this.#ended.size <= ENDED_MAX) return
+      this.#ended.delete(id)
     }
   }
 }

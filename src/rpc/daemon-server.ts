@@ -80,8 +80,8 @@ export function addressList(config: Readonly<Record<string, unknown>>, kind: 'AP
   return list.filter(item => typeof item === 'string').filter(item => item !== '')
 }
 
-/** An address that stands for all interfaces is reached by that of this machine. */
-function reachable(address: string): string {
+/** Returns an address that can be dialled: what stands for all interfaces is reached by that of this machine. */
+export function reachable(address: string): string {
   return address.replace(/^\/ip4\/0\.0\.0\.0\//, '/ip4/127.0.0.1/').replace(/^\/ip6\/::\//, '/ip6/::1/')
 }
 

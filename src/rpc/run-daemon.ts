@@ -6,7 +6,8 @@ import type { Globals } from '../contract/globals.ts'
 import type { Daemon } from '../node/daemon.ts'
 import type { Network } from '../node/network/network.ts'
 import type { Node } from '../node/node.ts'
-import { type DaemonServer, serveDaemon } from './daemon-server.ts'
+import { openGateway } from './daemon-gateway.ts'
+import { serveDaemon } from './daemon-server.ts'
 
 /** Time that the network and the repo have to close. */
 const CLOSE_TIMEOUT_MS = 6_000
@@ -61,8 +62,10 @@ export async function* runDaemon(options: DaemonOptions): AsyncGenerator<{ Messa
       signal: stopped,
       idle: () => void repo.renew().catch(error => state.log.write('repo', 'error', String(error))),
     })
+    let gateway: Doors | undefined
     try {
-      const lines = readyLines(server, network)
+      gateway = await openGateway({ node, daemon: state, signal: stopped })
+      const lines = readyLines(server, gateway, network)
       for (const Message of lines) yield { Message }
       await tellReady(options, lines)
       if (options.enableGc) void collectRegularly(node, state, stopped)
@@ -70,19 +73,32 @@ export async function* runDaemon(options: DaemonOptions): AsyncGenerator<{ Messa
     } finally {
       // Calls that are at work are aborted before the doors close: this may be a failure on the way, too.
       state.stop()
-      await server.close()
+      await Promise.all([server.close(), gateway?.close()])
     }
   } finally {
     await Promise.race([node[Symbol.asyncDispose](), later(CLOSE_TIMEOUT_MS, undefined, { ref: false })])
   }
 }
 
-function readyLines(server: DaemonServer, network: Network | undefined): string[] {
+/** What can be asked from outside, and where. */
+interface Doors {
+  readonly addresses: readonly string[]
+  close(): Promise<void>
+}
+
+function readyLines(server: Doors, gateway: Doors, network: Network | undefined): string[] {
   return [
+    ...privateLines(network?.privateNetwork),
     ...listeningLines(network?.swarm.listenAddresses() ?? []),
     ...server.addresses.map(address => `RPC API server listening on ${address}`),
+    ...gateway.addresses.map(address => `Gateway server listening on ${address}`),
     'Daemon is ready',
   ]
+}
+
+function privateLines(fingerprint: string | undefined): string[] {
+  if (fingerprint === undefined) return []
+  return ['Swarm is limited to private network of peers with the swarm key', `Swarm key fingerprint: ${fingerprint}`]
 }
 
 /** As Kubo prints them: `Swarm listening on 127.0.0.1:4001 (TCP)`. */

@@ -2,6 +2,7 @@ import type { Command, Output, OutputKind } from '../contract/command.ts'
 import { Failure } from '../contract/failure.ts'
 import type { Globals } from '../contract/globals.ts'
 import { type Argument, type Option, optionName, type Param, type Params } from '../contract/params.ts'
+import { nameFromBytes, nameToBytes } from '../contract/surrogate-escape.ts'
 import { GLOBAL_NAMES, globalsFromQuery, globalsToQuery, parseFlag, type WireGlobals } from './globals.ts'
 import type { QueryPair } from './query.ts'
 
@@ -184,7 +185,7 @@ function isArgument(param: Param): param is Argument {
 }
 
 function encodeArgument(argument: Argument, word: string): string {
-  return argument.wire === 'multibase' ? `u${Buffer.from(word, 'utf8').toString('base64url')}` : word
+  return argument.wire === 'multibase' ? `u${Buffer.from(nameToBytes(word)).toString('base64url')}` : word
 }
 
 const BASE64URL = /^[A-Za-z0-9_-]*=*$/
@@ -194,9 +195,9 @@ const HEX = /^(?:[0-9a-fA-F]{2})*$/
 function decodeArgument(argument: Argument, word: string): string {
   if (argument.wire !== 'multibase') return word
   const body = word.slice(1)
-  if (/^[uU]/.test(word) && BASE64URL.test(body)) return Buffer.from(body, 'base64url').toString('utf8')
-  if (/^[mM]/.test(word) && /^[A-Za-z0-9+/]*=*$/.test(body)) return Buffer.from(body, 'base64').toString('utf8')
-  if (/^[fF]/.test(word) && HEX.test(body)) return Buffer.from(body, 'hex').toString('utf8')
+  if (/^[uU]/.test(word) && BASE64URL.test(body)) return nameFromBytes(Buffer.from(body, 'base64url'))
+  if (/^[mM]/.test(word) && /^[A-Za-z0-9+/]*=*$/.test(body)) return nameFromBytes(Buffer.from(body, 'base64'))
+  if (/^[fF]/.test(word) && HEX.test(body)) return nameFromBytes(Buffer.from(body, 'hex'))
   throw new Failure('usage', `URL arg must be multibase encoded: "${word}"`, {
     hint: `send the ${argument.label} as u and its bytes in base64url`,
   })

@@ -57,3 +57,8 @@ export function withoutPeer(address: Multiaddr): string {
 function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
+
+/** Returns the peer and the address of a text that is a peer id, or ends in `/p2p/<peer>`. Throws a `usage` Failure. */
+export function targetOfText(text: string): PeerTarget {
+  return text.startsWith('/') ? parseTarget(text) : { peer: parsePeer(text), address: undefined }
+}

@@ -1,74 +1,138 @@
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { generateKeyPair, privateKeyFromProtobuf } from '@libp2p/crypto/keys'
 import { identify, identifyPush } from '@libp2p/identify'
-import { FaultTolerance, type PrivateKey } from '@libp2p/interface'
+import {
+  type ConnectionEncrypter,
+  type ConnectionProtector,
+  FaultTolerance,
+  type PrivateKey,
+  type StreamMuxerFactory,
+  type Transport,
+} from '@libp2p/interface'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
-import { webSockets } from '@libp2p/websockets'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Libp2pOptions } from 'libp2p'
 import { Failure } from '../../contract/failure.ts'
 import { AGENT } from '../../contract/version.ts'
 import type { Config } from '../../repo/roles.ts'
+import { announceOptions } from './announce.ts'
+import type { BandwidthCounter } from './bandwidth.ts'
 import type { ConnectionLimits } from './connection-limits.ts'
 import { type ErrorListener, quietLogger } from './libp2p-log.ts'
 import { noise } from './noise.ts'
-import type { PartBase, Services } from './parts.ts'
-import { textAt } from './settings.ts'
+import type { Components, PartBase, Services } from './parts.ts'
+import type { Reachability } from './reachability.ts'
+import { flagAt, textAt, valueAt } from './settings.ts'
 import { tls } from './tls.ts'
 
 const DIAL_TIMEOUT_MS = 15_000
 const UPGRADE_TIMEOUT_MS = 10_000
+const NEGOTIATION_TIMEOUT_MS = 10_000
 /** Inbound connections that are being negotiated. */
 const PENDING_INBOUND_MAX = 256
-/** Bytes that a stream holds for a reader, or a peer, that is slow; beyond that it is reset. */
-const STREAM_BUFFER_BYTES_MAX = 4 * 1024 * 1024
 const STREAMS_MAX = 1_000
+/** What a peer may send on a stream before somebody has read it. */
+const STREAM_WINDOW_BYTES_MAX = 4 * 1024 * 1024
+/** Bytes that a stream holds for a slow reader, or a slow peer; beyond that it is reset. */
+const STREAM_BUFFER_BYTES_MAX = 8 * 1024 * 1024
+/** A peer that does not answer is given up, but not while its line is full of what it was sent. */
+const PING_INTERVAL_MS = 30_000
+const PING_TIMEOUT_MS = { minTimeout: 20_000, maxTimeout: 60_000 }
 
 export interface OptionsInput {
   readonly base: PartBase
   readonly privateKey: PrivateKey
   readonly listen: readonly string[]
+  /** The addresses of the listeners, once there are some. */
+  readonly listening: () => readonly Multiaddr[]
   readonly limits: ConnectionLimits
-  readonly max: { readonly connections: number; readonly dials: number }
+  readonly bandwidth: BandwidthCounter
+  readonly reachability: Reachability
+  readonly swarmKey: Uint8Array | undefined
   readonly services: Services
   readonly onError: ErrorListener
 }
 
 /** Returns what libp2p is made of, for a node with this config. */
-export function libp2pOptions(input: OptionsInput): Libp2pOptions {
-  const { base, max } = input
+export async function libp2pOptions(input: OptionsInput): Promise<Libp2pOptions> {
+  const { config } = input.base
+  const { connectionsMax, dialsMax } = input.limits.bounds
+  const { listen, transports, services } = input.reachability
+  const countsBytes = !flagAt(config, 'Swarm.DisableBandwidthMetrics', false)
   return {
     start: false,
     privateKey: input.privateKey,
-    nodeInfo: { name: 'tsipfs', userAgent: agentVersion(base.config) },
+    nodeInfo: { name: 'tsipfs', userAgent: agentVersion(config) },
     logger: quietLogger(input.onError),
-    addresses: { listen: [...input.listen] },
+    addresses: { ...announceOptions(config, input.listening), listen: [...input.listen, ...listen] },
     transportManager: { faultTolerance: FaultTolerance.NO_FATAL },
-    transports: [tcp(), webSockets()],
-    connectionEncrypters: [tls(), noise()],
-    streamMuxers: [
-      yamux({
-        maxInboundStreams: STREAMS_MAX,
-        maxOutboundStreams: STREAMS_MAX,
-        streamOptions: {
-          maxReadBufferLength: STREAM_BUFFER_BYTES_MAX,
-          maxWriteBufferLength: STREAM_BUFFER_BYTES_MAX,
-        },
-      }),
-    ],
+    transports: [...(await dialers(config)), ...transports],
+    connectionEncrypters: encrypters(config),
+    streamMuxers: [muxer()],
     connectionGater: input.limits.gater(),
     connectionManager: {
-      maxConnections: max.connections,
-      maxParallelDials: max.dials,
+      maxConnections: connectionsMax,
+      maxParallelDials: dialsMax,
       dialTimeout: DIAL_TIMEOUT_MS,
       inboundUpgradeTimeout: UPGRADE_TIMEOUT_MS,
+      inboundStreamProtocolNegotiationTimeout: NEGOTIATION_TIMEOUT_MS,
+      outboundStreamProtocolNegotiationTimeout: NEGOTIATION_TIMEOUT_MS,
       maxIncomingPendingConnections: PENDING_INBOUND_MAX,
       // The gater counts what is open for each network, as the reference implementation does.
       inboundConnectionThreshold: Number.MAX_SAFE_INTEGER,
     },
-    connectionMonitor: { enabled: true },
-    services: { identify: identify(), identifyPush: identifyPush(), ping: ping(), ...input.services },
+    connectionMonitor: { pingInterval: PING_INTERVAL_MS, pingTimeout: PING_TIMEOUT_MS },
+    ...(input.swarmKey === undefined ? {} : { connectionProtector: await protector(input.swarmKey) }),
+    ...(countsBytes ? { metrics: () => input.bandwidth.metrics() } : {}),
+    services: { identify: identify(), identifyPush: identifyPush(), ping: ping(), ...services, ...input.services },
   }
+}
+
+async function dialers(config: Config): Promise<((components: Components) => Transport)[]> {
+  const transports: ((components: Components) => Transport)[] = []
+  if (flagAt(config, 'Swarm.Transports.Network.TCP', true)) transports.push(tcp())
+  if (flagAt(config, 'Swarm.Transports.Network.Websocket', true)) {
+    const { webSockets } = await import('@libp2p/websockets')
+    transports.push(webSockets())
+  }
+  return transports
+}
+
+/** TLS first: it is several times as fast here. `Swarm.Transports.Security` orders otherwise, or turns one off. */
+function encrypters(config: Config): ((components: Components) => ConnectionEncrypter)[] {
+  const rank = (key: string, initial: number): number => {
+    const value = valueAt(config, `Swarm.Transports.Security.${key}`)
+    return value === false ? Number.POSITIVE_INFINITY : typeof value === 'number' ? value : initial
+  }
+  const ranked = [
+    { rank: rank('TLS', 100), encrypter: tls() },
+    { rank: rank('Noise', 200), encrypter: noise() },
+  ].filter(entry => entry.rank !== Number.POSITIVE_INFINITY)
+  if (ranked.length === 0) {
+    throw new Failure(
+      'failed',
+      'Swarm.Transports.Security turns off both TLS and Noise: connections are always encrypted',
+    )
+  }
+  return ranked.sort((a, b) => a.rank - b.rank).map(({ encrypter }) => encrypter)
+}
+
+function muxer(): (components: Components) => StreamMuxerFactory {
+  return yamux({
+    maxInboundStreams: STREAMS_MAX,
+    maxOutboundStreams: STREAMS_MAX,
+    streamOptions: {
+      maxStreamWindowSize: STREAM_WINDOW_BYTES_MAX,
+      maxReadBufferLength: STREAM_BUFFER_BYTES_MAX,
+      maxWriteBufferLength: STREAM_BUFFER_BYTES_MAX,
+    },
+  })
+}
+
+async function protector(key: Uint8Array): Promise<() => ConnectionProtector> {
+  const { privateNetwork } = await import('./private-network.ts')
+  return privateNetwork(key)
 }
 
 /** Returns the name and version that peers see. */

@@ -10,6 +10,8 @@ export interface Network extends AsyncDisposable {
   readonly identity: 'repo' | 'ephemeral'
   /** Name and version, as identify tells others. */
   readonly agentVersion: string
+  /** The fingerprint of the key of the private network; undefined in the public one. */
+  readonly privateNetwork: string | undefined
   /** The protobuf bytes of the public key. */
   readonly publicKey: Uint8Array
   /** The protocols that this node answers, sorted. */
@@ -149,7 +151,12 @@ export interface PubsubMessage {
   readonly topics: readonly Uint8Array[]
 }
 
+/** Decides whether a message is taken, and passed on. */
+export type MessageCheck = (message: PubsubMessage) => boolean | Promise<boolean>
+
 export interface Pubsub {
+  /** Begins to take part, if this node does not yet: an ephemeral one begins when it is first asked to. */
+  start(): Promise<void>
   /** Yields messages until the signal aborts or the caller leaves. Subscribed when `onSubscribed` is called. */
   subscribe(topic: Uint8Array, options?: Waiting & { onSubscribed?: () => void }): AsyncIterable<PubsubMessage>
   /** Publishes; returns to how many peers it was sent. Waits while send queues are full. Throws `usage` when it is too big. */
@@ -157,6 +164,8 @@ export interface Pubsub {
   topics(): Uint8Array[]
   /** Peers that are subscribed to a topic, or to any. */
   peers(topic?: Uint8Array): string[]
+  /** Messages of a topic are taken, and passed on, only when they pass. One check a topic; undefined takes it away. */
+  check(topic: Uint8Array, check: MessageCheck | undefined): void
   /** Forgets the sequence numbers that guard against replay, of one peer or of all. Returns how many. */
   reset(peer?: string): Promise<number>
 }
@@ -181,6 +190,8 @@ export interface Routing {
   findPeer(peer: string, options?: RoutingOptions): Promise<PeerAddresses>
   provide(cid: CID, options?: RoutingOptions): Promise<void>
   getValue(key: Uint8Array, options?: RoutingOptions): Promise<Uint8Array>
+  /** Yields valid values as they are found, in any order, and the same one again and again: `countMax` at most. */
+  searchValue(key: Uint8Array, options?: RoutingOptions & { countMax?: number }): AsyncIterable<Uint8Array>
   putValue(key: Uint8Array, value: Uint8Array, options?: RoutingOptions): Promise<void>
   /** Yields the peers that are closest to a peer id's key. */
   closestPeers(peer: string, options?: RoutingOptions): AsyncIterable<PeerAddresses>
@@ -225,7 +236,7 @@ export interface Providing {
 
 /** IPNS records over routing and pubsub. */
 export interface NameRecords {
-  /** Stores a signed record where others find it. Throws `network` when nobody took it. */
+  /** Stores a signed record where others find it; names are multihashes. Throws `network` when nobody took it. */
   put(name: Uint8Array, record: Uint8Array, options?: Waiting): Promise<void>
   /** Yields records, each valid and newer than the one before. */
   get(name: Uint8Array, options?: Waiting & { recordsMax?: number }): AsyncIterable<Uint8Array>
@@ -246,12 +257,19 @@ export interface ForwardedStream {
   readonly targetAddress: string
 }
 
+/** A listener that was just opened. */
+export interface OpenListener extends ForwardedListener {
+  /** Resolves when it has been closed, by whomever. */
+  readonly closed: Promise<void>
+  close(): Promise<void>
+}
+
 /** TCP connections that travel over libp2p streams (`p2p listen`, `p2p forward`). */
 export interface Forwarding {
   /** Streams of a protocol that come in are connected to a TCP address. */
-  listen(protocol: string, target: string, options?: { reportPeerId?: boolean }): Promise<void>
+  listen(protocol: string, target: string, options?: { reportPeerId?: boolean }): Promise<OpenListener>
   /** TCP connections to `listen` become streams to a peer. */
-  forward(protocol: string, listen: string, target: string): Promise<void>
+  forward(protocol: string, listen: string, target: string): Promise<OpenListener>
   listeners(): ForwardedListener[]
   /** Returns how many were closed. */
   closeListeners(filter: { protocol?: string; listenAddress?: string; targetAddress?: string }): Promise<number>

@@ -1,16 +1,240 @@
 import { Failure } from '../../contract/failure.ts'
-import type { Pubsub } from './network.ts'
+import type { Waiting } from '../../repo/roles.ts'
+import { MessageQueue } from './message-queue.ts'
+import type { MessageCheck, Pubsub, PubsubMessage } from './network.ts'
 import type { Part, PartBase, PartContext, Services } from './parts.ts'
+import { pingOnce } from './ping.ts'
+import { checkSize, type SignedSizes, topicName } from './pubsub-messages.ts'
+import type { Router, RouterHooks } from './pubsub-router.ts'
+import { type PubsubSettings, pubsubSettings } from './pubsub-settings.ts'
+import type { PubsubStreams } from './pubsub-streams.ts'
+import { forgetSequenceNumbers, ReplayGuard } from './replay-guard.ts'
 
-/** Returns what pubsub needs of libp2p; nothing when it is off. */
+const SAVE_MS = 2_000
+/** The router keeps messages for some heartbeats, for those who ask again; meanwhile it takes no more than this. */
+const KEPT_BYTES_MAX = 64 * 1024 * 1024
+const KEPT_HEARTBEATS = 6
+/** Time that peers of an ephemeral node have, at its end, to take what was sent. */
+const ARRIVAL_MS = 5_000
+
+/** Returns what pubsub needs of libp2p before it is made: nothing, its router starts later. */
 export async function pubsubServices(_base: PartBase): Promise<Services> {
   return {}
 }
 
-/** Returns pubsub on a node that has started. */
-export async function createPubsub(_context: PartContext): Promise<Part<Pubsub>> {
+/**
+ * Returns pubsub on a node that has started. A daemon speaks it from now on, so that its peers learn of it; an
+ * ephemeral node, which is mostly there to fetch something, when it is first asked.
+ */
+export async function createPubsub(context: PartContext): Promise<Part<Pubsub>> {
+  const settings = pubsubSettings(context.config)
+  if (!settings.isEnabled) return disabled(context)
+  const pubsub = new LazyPubsub(context, settings)
+  if (context.identity === 'repo') await pubsub.start()
+  return pubsub
+}
+
+function disabled(context: PartContext): Pubsub {
   const refuse = (): never => {
-    throw new Failure('failed', 'this build has no pubsub yet')
+    const text = 'experimental pubsub feature not enabled, run daemon with --enable-pubsub-experiment to use'
+    throw new Failure('failed', text, { hint: 'tsipfs config --json Pubsub.Enabled true' })
   }
-  return { subscribe: refuse, publish: refuse, topics: refuse, peers: refuse, reset: refuse }
+  const reset = (peer?: string): Promise<number> => forgetSequenceNumbers(context.node.repo.values, peer)
+  return { start: refuse, subscribe: refuse, publish: refuse, topics: refuse, peers: refuse, check: refuse, reset }
+}
+
+interface Live {
+  readonly router: Router
+  readonly streams: PubsubStreams
+  readonly sizes: SignedSizes
+}
+
+class LazyPubsub implements Part<Pubsub>, RouterHooks {
+  readonly #context: PartContext
+  readonly #settings: PubsubSettings
+  readonly #subscribers = new Map<string, Set<MessageQueue<PubsubMessage>>>()
+  readonly #checks = new Map<string, MessageCheck>()
+  readonly #guard: ReplayGuard
+  /** Bytes that the router took since each of the last heartbeats. */
+  readonly #kept: number[] = [0]
+  readonly #awaitHeartbeat = new Set<() => void>()
+  #live: Promise<Live> | undefined
+  #isClosed = false
+  #running: Live | undefined
+  #publishing: Promise<unknown> = Promise.resolve()
+  #saving: NodeJS.Timeout | undefined
+
+  constructor(context: PartContext, settings: PubsubSettings) {
+    this.#context = context
+    this.#settings = settings
+    this.#guard = new ReplayGuard(context.node.repo.values, settings.seenMs)
+  }
+
+  async start(): Promise<void> {
+    await this.#started()
+  }
+
+  async #started(): Promise<Live> {
+    if (this.#isClosed) throw new Failure('interrupted', 'the network is closing')
+    this.#live ??= this.#startRouter()
+    return await this.#live
+  }
+
+  async *subscribe(
+    topic: Uint8Array,
+    { signal, onSubscribed }: Waiting & { onSubscribed?: () => void } = {},
+  ): AsyncGenerator<PubsubMessage> {
+    const name = topicName(topic)
+    const { router } = await this.#started()
+    const queue = new MessageQueue<PubsubMessage>()
+    const queues = this.#subscribers.get(name) ?? new Set()
+    if (queues.size === 0) router.subscribe(name)
+    this.#subscribers.set(name, queues.add(queue))
+    try {
+      onSubscribed?.()
+      yield* queue.read(signal)
+    } finally {
+      queues.delete(queue)
+      if (queues.size === 0) {
+        this.#subscribers.delete(name)
+        if (!this.#isClosed) router.unsubscribe(name)
+      }
+      if (queue.dropped > 0) this.#warn(`${queue.dropped} messages were dropped for a subscriber that did not read`)
+    }
+  }
+
+  async publish(topic: Uint8Array, data: Uint8Array, { signal }: Waiting = {}): Promise<{ recipients: number }> {
+    const name = topicName(topic)
+    const { router, streams, sizes } = await this.#started()
+    checkSize(topic, data, sizes)
+    // One after another: whoever receives them refuses sequence numbers that go back.
+    const published = this.#publishing.then(async () => {
+      signal?.throwIfAborted()
+      await this.#room(name, data.length, signal)
+      await streams.room(router.getSubscribers(name).map(String), signal)
+      return await router.publish(name, data)
+    })
+    this.#publishing = published.catch(() => undefined)
+    const { recipients } = await published
+    return { recipients: recipients.filter(peer => !peer.equals(this.#context.libp2p.peerId)).length }
+  }
+
+  topics(): Uint8Array[] {
+    return [...this.#subscribers.keys()].map(name => Buffer.from(name))
+  }
+
+  peers(topic?: Uint8Array): string[] {
+    const router = this.#running?.router
+    const peers = topic === undefined ? router?.getPeers() : router?.getSubscribers(topicName(topic))
+    return (peers ?? []).map(String).sort()
+  }
+
+  check(topic: Uint8Array, check: MessageCheck | undefined): void {
+    if (check === undefined) this.#checks.delete(topicName(topic))
+    else this.#checks.set(topicName(topic), check)
+  }
+
+  async reset(peer?: string): Promise<number> {
+    return await this.#guard.reset(peer)
+  }
+
+  async validate(message: PubsubMessage, topic: string): Promise<'accept' | 'ignore' | 'reject'> {
+    // Nobody has messages of this node that it did not publish; and it passes on what it has subscribed to.
+    if (message.from === this.#context.libp2p.peerId.toString() || !this.#subscribers.has(topic)) return 'ignore'
+    if (!(await this.#guard.accept(message.from, Buffer.from(message.seqno).readBigUInt64BE()))) return 'ignore'
+    const check = this.#checks.get(topic)
+    if (check !== undefined && !(await check(message))) return 'reject'
+    await this.#room(topic, message.data.length, undefined)
+    return 'accept'
+  }
+
+  deliver(message: PubsubMessage, topic: string): void {
+    for (const queue of this.#subscribers.get(topic) ?? []) queue.push(message)
+  }
+
+  heartbeat(): void {
+    this.#kept.unshift(0)
+    this.#kept.length = Math.min(this.#kept.length, KEPT_HEARTBEATS)
+    for (const wake of this.#awaitHeartbeat) wake()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true
+    clearInterval(this.#saving)
+    const live = await this.#live?.catch(() => undefined)
+    for (const queues of this.#subscribers.values()) for (const queue of queues) queue.close()
+    for (const wake of this.#awaitHeartbeat) wake()
+    if (live === undefined) return
+    await live.streams.flush()
+    if (this.#context.identity === 'ephemeral') await this.#arrived(live)
+    live.streams.stop()
+    await live.router.stop()
+    await this.#guard.save()
+  }
+
+  async #startRouter(): Promise<Live> {
+    const [{ createRouter }, { PubsubStreams }, { publicKeyToProtobuf }] = await Promise.all([
+      import('./pubsub-router.ts'),
+      import('./pubsub-streams.ts'),
+      import('@libp2p/crypto/keys'),
+    ])
+    const { libp2p, components } = this.#context
+    const { privateKey, peerId, peerStore, connectionManager, logger } = components
+    const streams = new PubsubStreams(components.registrar)
+    const registrar = streams.registrar()
+    const inside = { privateKey, peerId, peerStore, connectionManager, logger, registrar }
+    const router = createRouter(inside, this.#settings, this)
+    await router.start()
+    const key = publicKeyToProtobuf(privateKey.publicKey).length
+    const signature = privateKey.type === 'Ed25519' ? 64 : privateKey.type === 'secp256k1' ? 72 : 512
+    this.#running = { router, streams, sizes: { author: peerId.toMultihash().bytes.length, key, signature } }
+    this.#saving = setInterval(() => void this.#save(), SAVE_MS).unref()
+    // Peers that were there before learn of it by identify; the router learns of them here.
+    for (const connection of libp2p.getConnections()) {
+      const known = await peerStore.get(connection.remotePeer).catch(() => undefined)
+      if (known?.protocols.some(protocol => router.protocols.includes(protocol)) === true) {
+        streams.connected(connection.remotePeer, connection)
+      }
+    }
+    return this.#running
+  }
+
+  /** Waits until a message can be kept, and given to those who subscribe to its topic. */
+  async #room(topic: string, bytes: number, signal: AbortSignal | undefined): Promise<void> {
+    for (const queue of this.#subscribers.get(topic) ?? []) await queue.room()
+    while (!this.#isClosed && this.#kept.reduce((sum, one) => sum + one) > KEPT_BYTES_MAX) {
+      signal?.throwIfAborted()
+      const { promise, resolve } = Promise.withResolvers<void>()
+      this.#awaitHeartbeat.add(resolve)
+      await promise
+      this.#awaitHeartbeat.delete(resolve)
+    }
+    this.#kept[0] = (this.#kept[0] ?? 0) + bytes
+  }
+
+  /**
+   * Resolves when what was sent has arrived: what goes out before a ping is there when it is answered. A connection
+   * that closes at once may take what waits in its buffers with it.
+   */
+  async #arrived({ router }: Live): Promise<void> {
+    const signal = AbortSignal.timeout(ARRIVAL_MS)
+    const pings = router.getPeers().map(async peer => {
+      const [connection] = this.#context.libp2p.getConnections(peer)
+      if (connection !== undefined) await pingOnce(connection, { signal })
+    })
+    // A peer that is gone has nothing to tell.
+    await Promise.allSettled(pings)
+  }
+
+  async #save(): Promise<void> {
+    try {
+      await this.#guard.save()
+    } catch (error) {
+      this.#warn(`sequence numbers were not stored: ${String(error)}`)
+    }
+  }
+
+  #warn(text: string): void {
+    this.#context.log('pubsub', 'warn', text)
+  }
 }

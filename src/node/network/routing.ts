@@ -1,24 +1,287 @@
+import type { PeerId } from '@libp2p/interface'
+import type { QueryEvent as DhtEvent } from '@libp2p/kad-dht'
+import type { CID } from 'multiformats/cid'
 import { Failure } from '../../contract/failure.ts'
-import type { Routing } from './network.ts'
+import { parsePeer } from './addresses.ts'
+import { DelegatedRouter } from './delegated-router.ts'
+import type { Dht, DhtName } from './dht.ts'
+import { mergeSources } from './merge.ts'
+import type { PeerAddresses, QueryEvent, Routing, RoutingOptions, RoutingTable } from './network.ts'
 import type { Part, PartBase, PartContext, Services } from './parts.ts'
+import { addressesOf, PROVIDER_EVENT, queryEvent } from './query-events.ts'
+import { type Method, type RoutingSetup, routingSetup } from './routing-config.ts'
+import { whenReady } from './routing-ready.ts'
+import { readTable } from './routing-tables.ts'
+
+const SERVICES: Readonly<Record<DhtName, string>> = { wan: 'wanDht', lan: 'lanDht' }
+const PROVIDERS_DEFAULT = 20
+const PREFIX_IPNS = '/ipns/'
 
 /** Returns what routing needs of libp2p: the DHTs, unless `Routing.Type` says otherwise. */
-export async function routingServices(_base: PartBase): Promise<Services> {
-  return {}
+export async function routingServices(base: PartBase): Promise<Services> {
+  const setup = routingSetup(base.config, base.identity)
+  const names = dhtNames(setup)
+  if (names.length === 0) return {}
+  const [{ dhtService }, { DhtRecords }] = await Promise.all([import('./dht.ts'), import('./dht-records.ts')])
+  const records = new DhtRecords(
+    base.identity === 'repo' && !base.node.repo.readOnly ? base.node.repo.values : undefined,
+  )
+  const services: Services = { dhtRecords: () => records }
+  for (const name of names) {
+    services[SERVICES[name]] = dhtService({
+      name,
+      mode: setup.dhts[name] ?? 'client',
+      loopback: setup.loopback,
+      records,
+    })
+  }
+  return services
 }
 
 /** Returns routing on a node that has started. */
-export async function createRouting(_context: PartContext): Promise<Part<Routing>> {
-  const refuse = (): never => {
-    throw new Failure('failed', 'this build has no routing yet')
+export async function createRouting(context: PartContext): Promise<Part<Routing>> {
+  const setup = routingSetup(context.config, context.identity)
+  const dhts = new Map<DhtName, Dht>()
+  const names = dhtNames(setup)
+  if (names.length > 0) {
+    const { dhtOf } = await import('./dht.ts')
+    for (const name of names) {
+      const dht = dhtOf(context.libp2p.services, SERVICES[name])
+      if (dht !== undefined) dhts.set(name, dht)
+    }
   }
-  return {
-    findProviders: refuse,
-    findPeer: refuse,
-    provide: refuse,
-    getValue: refuse,
-    putValue: refuse,
-    closestPeers: refuse,
-    tables: async () => [],
+  return new CombinedRouting(context, setup, dhts)
+}
+
+function dhtNames(setup: RoutingSetup): DhtName[] {
+  return (['wan', 'lan'] as const).filter(name => setup.dhts[name] !== undefined)
+}
+
+/** Asks the DHTs and HTTP routers at once. */
+class CombinedRouting implements Routing {
+  readonly #context: PartContext
+  readonly #setup: RoutingSetup
+  readonly #dhts: ReadonlyMap<DhtName, Dht>
+
+  constructor(context: PartContext, setup: RoutingSetup, dhts: ReadonlyMap<DhtName, Dht>) {
+    this.#context = context
+    this.#setup = setup
+    this.#dhts = dhts
   }
+
+  async *findProviders(cid: CID, options: RoutingOptions & { count?: number } = {}): AsyncIterable<PeerAddresses> {
+    const seen = new Set<string>(this.#setup.ignored)
+    let left = options.count ?? PROVIDERS_DEFAULT
+    const sources = [
+      ...(await this.#ready('find-providers', options)).map(
+        dht => (stop: AbortSignal) => providersOf(dht, cid, stop, options),
+      ),
+      ...this.#routers('find-providers').map(
+        router => (stop: AbortSignal) => router.findProviders(cid, { signal: stop }),
+      ),
+    ]
+    for await (const provider of mergeSources(sources, options.signal)) {
+      if (seen.has(provider.peer)) continue
+      seen.add(provider.peer)
+      options.onEvent?.({ type: PROVIDER_EVENT, peer: '', responses: [provider] })
+      yield provider
+      left -= 1
+      if (left <= 0) return
+    }
+  }
+
+  async findPeer(text: string, options: RoutingOptions = {}): Promise<PeerAddresses> {
+    const peer = parsePeer(text)
+    const known = await this.#connected(peer)
+    if (known !== undefined) return known
+    const sources = [
+      ...(await this.#ready('find-peers', options)).map(
+        dht => (stop: AbortSignal) => peersOf(dht.findPeer(peer, { signal: stop }), options),
+      ),
+      ...this.#routers('find-peers').map(
+        router =>
+          async function* (stop: AbortSignal) {
+            const found = await router.findPeer(peer.toMultihash().bytes, { signal: stop })
+            if (found !== undefined) yield found
+          },
+      ),
+    ]
+    try {
+      for await (const found of mergeSources(sources, options.signal)) {
+        if (found.peer === peer.toString() && found.addresses.length > 0) return found
+      }
+    } catch (error) {
+      options.signal?.throwIfAborted()
+      this.#context.log('dht', 'debug', `findPeer ${text}: ${String(error)}`)
+    }
+    throw new Failure('not-found', 'routing: not found', { data: { peer: text } })
+  }
+
+  async provide(cid: CID, options: RoutingOptions = {}): Promise<void> {
+    let sent = 0
+    const dhts = await this.#ready('provide', options)
+    await Promise.all(
+      dhts.map(async dht => {
+        for await (const event of dht.provide(cid, { signal: options.signal })) {
+          tell(event, options)
+          if (event.name === 'PEER_RESPONSE' && event.messageName === 'ADD_PROVIDER') sent += 1
+        }
+      }),
+    )
+    if (sent === 0)
+      throw new Failure(
+        'network',
+        dhts.length === 0 ? 'failed to find any peer in table' : 'no peer took the provider record',
+      )
+  }
+
+  async getValue(key: Uint8Array, options: RoutingOptions = {}): Promise<Uint8Array> {
+    const isName = isNameKey(key)
+    let found: Uint8Array | undefined
+    const sources = (await this.#ready('get-ipns', options)).map(
+      dht =>
+        async function* (stop: AbortSignal) {
+          for await (const event of dht.get(key, { signal: stop })) {
+            tell(event, options)
+            if (event.name === 'VALUE') yield event.value
+          }
+        },
+    )
+    const routers = isName ? this.#routers('get-ipns') : []
+    for await (const value of mergeSources(
+      [...sources, ...routers.map(router => recordFrom(router, key))],
+      options.signal,
+    )) {
+      if (found === undefined || (isName && (await newest(key, found, value)) === value)) found = value
+    }
+    if (found === undefined) throw new Failure('not-found', 'routing: not found')
+    return found
+  }
+
+  async *searchValue(key: Uint8Array, options: RoutingOptions & { countMax?: number } = {}): AsyncIterable<Uint8Array> {
+    let left = options.countMax === undefined || options.countMax === 0 ? Number.POSITIVE_INFINITY : options.countMax
+    const sources = (await this.#ready('get-ipns', options)).map(
+      dht =>
+        async function* (stop: AbortSignal) {
+          for await (const event of dht.get(key, { signal: stop })) {
+            tell(event, options)
+            // Records in answers have been checked; the last event repeats the best of them, or is our own.
+            if (event.name === 'PEER_RESPONSE' && event.record !== undefined) yield event.record.value
+            if (event.name === 'VALUE') yield event.value
+          }
+        },
+    )
+    const routers = isNameKey(key) ? this.#routers('get-ipns') : []
+    for await (const value of mergeSources(
+      [...sources, ...routers.map(router => recordFrom(router, key))],
+      options.signal,
+    )) {
+      yield value
+      left -= 1
+      if (left <= 0) return
+    }
+  }
+
+  async putValue(key: Uint8Array, value: Uint8Array, options: RoutingOptions = {}): Promise<void> {
+    let taken = 0
+    const ready = await this.#ready('put-ipns', options)
+    const puts = ready.map(async dht => {
+      for await (const event of dht.put(key, value, { signal: options.signal })) {
+        tell(event, options)
+        if (event.name === 'PEER_RESPONSE' && event.messageName === 'PUT_VALUE') taken += 1
+      }
+    })
+    const publishers = isNameKey(key) ? this.#routers('put-ipns') : []
+    const sent = publishers.map(async router => {
+      await router.putRecord(key.subarray(PREFIX_IPNS.length), value, { signal: options.signal })
+      taken += 1
+    })
+    const results = await Promise.allSettled([...puts, ...sent])
+    options.signal?.throwIfAborted()
+    if (taken > 0) return
+    const failed = results.find(result => result.status === 'rejected')
+    throw new Failure('network', ready.length === 0 ? 'failed to find any peer in table' : 'no peer took the value', {
+      cause: failed?.reason,
+    })
+  }
+
+  async *closestPeers(text: string, options: RoutingOptions = {}): AsyncIterable<PeerAddresses> {
+    const peer = parsePeer(text)
+    const [dht] = await this.#ready('find-peers', options)
+    if (dht === undefined) throw new Failure('network', 'failed to find any peer in table')
+    for await (const event of dht.getClosestPeers(peer.toMultihash().bytes, { signal: options.signal })) {
+      if (event.name === 'FINAL_PEER') yield addressesOf(event.peer)
+      else tell(event, options)
+    }
+  }
+
+  async tables(): Promise<readonly RoutingTable[]> {
+    return await Promise.all([...this.#dhts].map(([name, dht]) => readTable(name, dht, this.#context.libp2p)))
+  }
+
+  /** Returns the DHTs that have peers, the public one first; waits a while for peers that are about to be there. */
+  async #ready(method: Method, { signal }: RoutingOptions): Promise<Dht[]> {
+    if (!this.#setup.dhtMethods.has(method)) return []
+    const dhts = [...this.#dhts.values()]
+    await whenReady(dhts, this.#context, signal)
+    return dhts.filter(dht => dht.routingTable.size > 0)
+  }
+
+  #routers(method: Method): DelegatedRouter[] {
+    return this.#setup.urls[method].map(url => new DelegatedRouter(url))
+  }
+
+  async #connected(peer: PeerId): Promise<PeerAddresses | undefined> {
+    const connections = this.#context.libp2p.getConnections(peer)
+    if (connections.length === 0) return undefined
+    const { addresses } = await this.#context.libp2p.peerStore.get(peer)
+    const known =
+      addresses.length > 0 ? addresses.map(({ multiaddr }) => multiaddr) : connections.map(each => each.remoteAddr)
+    return { peer: peer.toString(), addresses: known.map(String) }
+  }
+}
+
+async function* providersOf(
+  dht: Dht,
+  cid: CID,
+  signal: AbortSignal,
+  options: RoutingOptions,
+): AsyncIterable<PeerAddresses> {
+  for await (const event of dht.findProviders(cid, { signal })) {
+    tell(event, options)
+    if (event.name === 'PROVIDER') yield* event.providers.map(addressesOf)
+  }
+}
+
+async function* peersOf(events: AsyncIterable<DhtEvent>, options: RoutingOptions): AsyncIterable<PeerAddresses> {
+  for await (const event of events) {
+    if (event.name === 'FINAL_PEER') yield addressesOf(event.peer)
+    else tell(event, options)
+  }
+}
+
+function recordFrom(router: DelegatedRouter, key: Uint8Array): (stop: AbortSignal) => AsyncIterable<Uint8Array> {
+  return async function* (stop) {
+    const { checkRecord, parseRecord } = await import('../ipns/record.ts')
+    const name = key.subarray(PREFIX_IPNS.length)
+    const bytes = await router.getRecord(name, { signal: stop })
+    if (bytes === undefined) return
+    await checkRecord(parseRecord(bytes), name)
+    yield bytes
+  }
+}
+
+async function newest(_key: Uint8Array, one: Uint8Array, other: Uint8Array): Promise<Uint8Array> {
+  const { compareRecords, parseRecord } = await import('../ipns/record.ts')
+  return compareRecords(parseRecord(one), parseRecord(other)) >= 0 ? one : other
+}
+
+function tell(event: DhtEvent, { onEvent }: RoutingOptions): void {
+  if (onEvent === undefined) return
+  const told: QueryEvent | undefined = queryEvent(event)
+  if (told !== undefined) onEvent(told)
+}
+
+function isNameKey(key: Uint8Array): boolean {
+  return Buffer.from(key.subarray(0, PREFIX_IPNS.length)).toString('latin1') === PREFIX_IPNS
 }

@@ -5,6 +5,7 @@ import { Failure } from '../../contract/failure.ts'
 import type { Node } from '../node.ts'
 import { BandwidthCounter } from './bandwidth.ts'
 import { ConnectionLimits } from './connection-limits.ts'
+import { Discovery } from './discovery.ts'
 import { createExchange } from './exchange.ts'
 import { AddressFilters } from './filters.ts'
 import { createForwarding } from './forwarding.ts'
@@ -17,12 +18,10 @@ import type { Components, PartBase, PartContext } from './parts.ts'
 import { createPeering } from './peering.ts'
 import { createProviding } from './providing.ts'
 import { createPubsub, pubsubServices } from './pubsub.ts'
+import { reachability } from './reachability.ts'
 import { createRouting, routingServices } from './routing.ts'
-import { numberAt, textsAt } from './settings.ts'
+import { textsAt } from './settings.ts'
 import { createSwarm } from './swarm.ts'
-
-const HIGH_WATER_DEFAULT = 96
-const DIALS_MAX = { repo: 64, ephemeral: 8 }
 
 export interface StartOptions {
   /** `repo`: the repo's identity, listening, for the daemon alone. `ephemeral`: a fresh key, a client that dials few. */
@@ -64,52 +63,63 @@ interface Started {
   readonly filters: AddressFilters
   readonly limits: ConnectionLimits
   readonly bandwidth: BandwidthCounter
+  readonly discovery: Discovery
+  readonly swarmKey: Uint8Array | undefined
 }
 
 async function startLibp2p(base: PartBase, { signal, onWarning }: StartOptions): Promise<Started> {
   const { config, identity } = base
   const filters = new AddressFilters(textsAt(config, 'Swarm.AddrFilters'))
-  const max = {
-    connections: 2 * numberAt(config, 'Swarm.ConnMgr.HighWater', HIGH_WATER_DEFAULT),
-    dials: DIALS_MAX[identity],
-  }
-  const limits = new ConnectionLimits(filters, max)
+  const limits = new ConnectionLimits(filters, config, identity)
+  const bandwidth = new BandwidthCounter()
+  const discovery = new Discovery(base)
   const listen = identity === 'repo' ? listenAddresses(config, onWarning) : []
   const refused: string[] = []
   let components: Components | undefined
-  const [privateKey, ...services] = await Promise.all([
+  const [privateKey, swarmKey, reach, ...services] = await Promise.all([
     identityKey(identity, config),
+    swarmKeyOf(base),
+    reachability(base, listen),
     routingServices(base),
     pubsubServices(base),
+    discovery.services(),
   ])
-  const libp2p = await createLibp2p(
-    libp2pOptions({
-      base,
-      privateKey,
-      listen,
-      limits,
-      max,
-      services: Object.assign({}, ...services, {
-        inside: (inside: Components) => {
-          components = inside
-          return {}
-        },
-      }),
-      onError: (component, format, args) => {
-        if (component === 'libp2p:transports' && format.includes('could not listen')) refused.push(refusal(args))
-        base.log('net', 'debug', `${component}: ${logText(format, args)}`)
+  const options = await libp2pOptions({
+    base,
+    privateKey,
+    swarmKey,
+    reachability: reach,
+    listen,
+    listening: () => components?.transportManager.getAddrs() ?? [],
+    limits,
+    bandwidth,
+    services: Object.assign({}, ...services, {
+      inside: (inside: Components) => {
+        components = inside
+        return {}
       },
     }),
-  )
+    onError: (component, format, args) => {
+      if (component === 'libp2p:transports' && format.includes('could not listen')) refused.push(refusal(args))
+      base.log('net', 'debug', `${component}: ${logText(format, args)}`)
+    },
+  })
+  const libp2p = await createLibp2p(options)
   if (components === undefined) throw new Error('libp2p made no services')
   limits.watch(libp2p)
+  libp2p.addEventListener('connection:open', ({ detail }) => bandwidth.opened(detail))
   await libp2p.start()
   if (signal?.aborted === true) {
     await libp2p.stop()
     signal.throwIfAborted()
   }
   await checkListening(libp2p, components, refused, listen, onWarning)
-  return { context: { ...base, libp2p, components }, filters, limits, bandwidth: new BandwidthCounter() }
+  return { context: { ...base, libp2p, components }, filters, limits, bandwidth, discovery, swarmKey }
+}
+
+async function swarmKeyOf({ node }: PartBase): Promise<Uint8Array | undefined> {
+  const { readSwarmKey } = await import('./swarm-key.ts')
+  return await readSwarmKey(node.repo.path, process.env)
 }
 
 /** One address that cannot be listened on is a warning; when there is no other, the start fails. */
@@ -135,16 +145,15 @@ function refusal(args: readonly unknown[]): string {
   return `${String(address)}: ${error instanceof Error ? error.message : String(error)}`
 }
 
-async function assemble(
-  { context, filters, limits, bandwidth }: Started,
-  stack: AsyncDisposableStack,
-): Promise<Network> {
+async function assemble(started: Started, stack: AsyncDisposableStack): Promise<Network> {
   const own = <T extends object>(part: T & Partial<AsyncDisposable>): T => {
     const dispose = part[Symbol.asyncDispose]
     if (dispose !== undefined) stack.defer(() => dispose.call(part))
     return part
   }
+  const { context, filters, limits, bandwidth, discovery, swarmKey } = started
   const { libp2p, config, identity } = context
+  stack.use(limits)
   const swarm = createSwarm(context, { filters, limits })
   const routing = own(await createRouting(context))
   const pubsub = own(await createPubsub(context))
@@ -165,7 +174,10 @@ async function assemble(
     providing: own(await createProviding(context, routing)),
     naming: own(await createNameRecords(context, { routing, pubsub })),
     bandwidth: filter => bandwidth.read(filter),
+    privateNetwork:
+      swarmKey === undefined ? undefined : (await import('./private-network.ts')).keyFingerprint(swarmKey),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
+  own(discovery).start(context)
   return network
 }

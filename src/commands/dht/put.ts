@@ -1,0 +1,15 @@
+import { defineCommand } from '../../contract/command.ts'
+import { Failure } from '../../contract/failure.ts'
+import { optionalArgumentList } from '../../contract/params.ts'
+
+export const dhtPut = defineCommand({
+  path: 'dht put',
+  summary: "Removed: use 'routing put'",
+  needs: 'nothing',
+  deprecated: true,
+  output: 'nothing',
+  params: { args: optionalArgumentList('args', 'Whatever it took') },
+  async *run() {
+    throw new Failure('failed', "removed, use 'ipfs routing' instead", { hint: 'use: tsipfs routing put' })
+  },
+})

@@ -1,0 +1,25 @@
+import { defineCommand } from '../../contract/command.ts'
+
+export const pubsubLs = defineCommand({
+  path: 'pubsub ls',
+  summary: 'List the topics that the daemon is subscribed to',
+  needs: 'daemon',
+  output: 'value',
+  experimental: true,
+  params: {},
+  async *run(_input, { node, signal }) {
+    const { toMultibase } = await import('../_pubsub.ts')
+    const { pubsub } = await node.network({ signal })
+    yield { Strings: pubsub.topics().map(toMultibase) }
+  },
+  async render(outputs, { out }) {
+    const [{ fromMultibase }, { escapeName }, { nameFromBytes }] = await Promise.all([
+      import('../_pubsub.ts'),
+      import('../_escape.ts'),
+      import('../../contract/surrogate-escape.ts'),
+    ])
+    for await (const { Strings } of outputs) {
+      for (const topic of Strings ?? []) await out.write(`${escapeName(nameFromBytes(fromMultibase(topic)))}\n`)
+    }
+  },
+})

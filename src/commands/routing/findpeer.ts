@@ -1,0 +1,38 @@
+import { defineCommand } from '../../contract/command.ts'
+import { Failure } from '../../contract/failure.ts'
+import { argumentList, flag } from '../../contract/params.ts'
+import { FINAL_PEER, queryRecords, stamp, verboseText } from '../_query-events.ts'
+
+export const routingFindpeer = defineCommand({
+  path: 'routing findpeer',
+  summary: 'Find the addresses of a peer',
+  description: 'Prints the multiaddrs of a peer, one a line.',
+  examples: [{ line: 'tsipfs routing findpeer 12D3Koo…', explains: 'Print where a peer can be reached.' }],
+  needs: 'network',
+  worksWithoutRepo: true,
+  params: {
+    peer: argumentList('peerID', 'The peer to find', { complete: 'peer' }),
+    verbose: flag('Print the steps of the search', { short: 'v' }),
+  },
+  async *run(input, { node, signal }) {
+    const [{ formatName, parseName }] = await Promise.all([import('../../node/ipns/name.ts')])
+    const peer = formatName(parseName(input.peer[0] ?? ''), 'b58mh')
+    yield* queryRecords(async (tell, stop) => {
+      const network = await node.network({ signal: stop })
+      if (peer === network.peerId) {
+        throw new Failure('failed', 'finding your own node in the DHT is currently not supported')
+      }
+      const found = await network.routing.findPeer(peer, { signal: stop, onEvent: tell })
+      // Kubo leaves the field empty, and puts the peer into the response.
+      tell({ type: FINAL_PEER, peer: '', responses: [found] })
+    }, signal)
+  },
+  async render(outputs, { out, input }) {
+    for await (const event of outputs) {
+      if (event.Type === FINAL_PEER) {
+        const addresses = (event.Responses?.[0]?.Addrs ?? []).map(address => `${address}\n`).join('')
+        await out.write((input.verbose ? stamp() : '') + addresses)
+      } else if (input.verbose) await out.write(stamp() + (verboseText(event) ?? ''))
+    }
+  },
+})

@@ -1,0 +1,87 @@
+import type { Libp2p, PeerInfo } from '@libp2p/interface'
+import { multiaddr } from '@multiformats/multiaddr'
+import { bootstrapPeers } from '../auto-values.ts'
+import { targetOf } from './addresses.ts'
+import type { PartBase, PartContext, Services } from './parts.ts'
+import { flagAt } from './settings.ts'
+
+const DIAL_TIMEOUT_MS = 15_000
+/** With fewer peers than this the bootstrap peers are dialled, as many of them as are wanting. */
+const PEERS_WANTED = 4
+const BOOTSTRAP_PERIOD_MS = 30_000
+/** Peers in the local network that are dialled at a time, and in all. */
+const LOCAL_DIALS_MAX = 8
+
+/** Finds peers, and connects to them. */
+export class Discovery implements AsyncDisposable {
+  readonly #base: PartBase
+  #libp2p: Libp2p | undefined
+  #timer: NodeJS.Timeout | undefined
+  #dials = 0
+
+  constructor(base: PartBase) {
+    this.#base = base
+  }
+
+  /** Returns what discovery needs of libp2p: multicast in the local network, when the config wants it. */
+  async services(): Promise<Services> {
+    const { config, identity } = this.#base
+    if (identity === 'ephemeral' || !flagAt(config, 'Discovery.MDNS.Enabled', false)) return {}
+    const { mdns } = await import('@libp2p/mdns')
+    return {
+      mdns: components => {
+        const service = mdns()(components)
+        service.addEventListener('peer', ({ detail }) => void this.#meet(detail))
+        return service
+      },
+    }
+  }
+
+  /** Dials the bootstrap peers, and again whenever there are too few. */
+  start({ libp2p }: PartContext): void {
+    this.#libp2p = libp2p
+    const peers = bootstrapPeers(this.#base.config)
+    if (peers.length === 0) return
+    void this.#bootstrap(peers)
+    if (this.#base.identity === 'ephemeral') return
+    this.#timer = setInterval(() => void this.#bootstrap(peers), BOOTSTRAP_PERIOD_MS)
+    this.#timer.unref()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer)
+  }
+
+  async #bootstrap(peers: readonly string[]): Promise<void> {
+    const libp2p = this.#libp2p
+    if (libp2p === undefined) return
+    const wanting = PEERS_WANTED - libp2p.getPeers().length
+    if (wanting <= 0) return
+    const shuffled = [...peers].sort(() => Math.random() - 0.5)
+    await Promise.all(shuffled.slice(0, wanting).map(address => this.#dial(libp2p, [address])))
+  }
+
+  async #meet({ id, multiaddrs }: PeerInfo): Promise<void> {
+    const libp2p = this.#libp2p
+    if (libp2p === undefined || this.#dials >= LOCAL_DIALS_MAX || libp2p.getConnections(id).length > 0) return
+    if (id.equals(libp2p.peerId)) return
+    this.#dials += 1
+    await this.#dial(
+      libp2p,
+      multiaddrs.map(address => (targetOf(address) === undefined ? `${address}/p2p/${id}` : address.toString())),
+    )
+    this.#dials -= 1
+  }
+
+  async #dial(libp2p: Libp2p, addresses: readonly string[]): Promise<void> {
+    try {
+      const signal = AbortSignal.any([this.#base.signal, AbortSignal.timeout(DIAL_TIMEOUT_MS)])
+      await libp2p.dial(
+        addresses.map(address => multiaddr(address)),
+        { signal },
+      )
+    } catch (error) {
+      this.#base.log('net', 'debug', `${addresses.join(', ')}: ${String(error)}`)
+    }
+  }
+}

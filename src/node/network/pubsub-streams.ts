@@ -1,0 +1,212 @@
+import { setTimeout as later } from 'node:timers/promises'
+import type { GossipSubComponents } from '@libp2p/gossipsub'
+import type { Connection, PeerId, Stream, Topology } from '@libp2p/interface'
+import type { Uint8ArrayList } from 'uint8arraylist'
+
+type Registrar = GossipSubComponents['registrar']
+
+/** Bytes that may wait to be sent to one peer; what does not fit is not sent to it. */
+export const SEND_QUEUE_BYTES_MAX = 4 * 1024 * 1024
+/** Publishing waits for a peer to which more than this waits to be sent… */
+const SEND_QUEUE_BYTES_EASY = 256 * 1024
+/** …but not for longer than this. */
+const SEND_WAIT_MS = 5_000
+/** Bytes that are read ahead of their validation; the window of the stream then closes. */
+const READ_AHEAD_BYTES_MAX = 256 * 1024
+/** A window may be 16 MiB wide, and all of it on its way, when reading pauses. */
+const READ_BUFFER_BYTES_MAX = 17 * 1024 * 1024
+const REOPEN_ATTEMPTS_MAX = 6
+const REOPEN_DELAY_MS = 250
+
+/**
+ * The streams of pubsub, with limits on what waits in them. The router knows none: it reads as fast as peers send, and
+ * queues what they do not take. It also opens one stream to a peer in the life of a connection; here another is opened
+ * when that one breaks.
+ */
+export class PubsubStreams {
+  readonly #inner: Registrar
+  readonly #sending = new Map<string, Stream>()
+  readonly #topologies = new Set<Topology>()
+  readonly #attempts = new WeakMap<Connection, number>()
+  readonly #stopped = new AbortController()
+
+  constructor(registrar: Registrar) {
+    this.#inner = registrar
+  }
+
+  /** The registrar to give to the router. */
+  registrar(): Registrar {
+    const inner = this.#inner
+    return {
+      getProtocols: () => inner.getProtocols(),
+      handle: (protocol, handler, options) =>
+        inner.handle(
+          protocol,
+          (stream, connection) => handler(this.#readPaced(stream), this.#connection(connection)),
+          options,
+        ),
+      unhandle: (protocol, options) => inner.unhandle(protocol, options),
+      getHandler: protocol => inner.getHandler(protocol),
+      use: (protocol, middleware) => inner.use(protocol, middleware),
+      unuse: protocol => inner.unuse(protocol),
+      getMiddleware: protocol => inner.getMiddleware(protocol),
+      register: (protocol, topology, options) => inner.register(protocol, this.#topology(topology), options),
+      unregister: id => inner.unregister(id),
+      getTopologies: protocol => inner.getTopologies(protocol),
+    }
+  }
+
+  /** Tells the router of a peer that was connected before it started. */
+  connected(peer: PeerId, connection: Connection): void {
+    const [topology] = this.#topologies
+    void topology?.onConnect?.(peer, connection)
+  }
+
+  /** Returns whether a stream to a peer is open. */
+  isOpen(peer: string): boolean {
+    return this.#sending.has(peer)
+  }
+
+  /** Resolves when the peers have taken most of what was sent to them, or take too long. */
+  async room(peers: Iterable<string>, signal: AbortSignal | undefined): Promise<void> {
+    for (const peer of peers) {
+      const stream = this.#sending.get(peer)
+      if (stream !== undefined && stream.writeBufferLength > SEND_QUEUE_BYTES_EASY) await drained(stream, signal)
+    }
+  }
+
+  /** Resolves when all that was sent has left, or peers take too long. */
+  async flush(): Promise<void> {
+    await Promise.all([...this.#sending.values()].map(stream => drained(stream, undefined)))
+  }
+
+  stop(): void {
+    this.#stopped.abort()
+  }
+
+  #topology(topology: Topology): Topology {
+    const onConnect = (peer: PeerId, connection: Connection): void | Promise<void> =>
+      topology.onConnect?.(peer, this.#connection(connection))
+    const watched = { ...topology, onConnect }
+    this.#topologies.add(watched)
+    return watched
+  }
+
+  /** Returns the connection, with streams that refuse what a slow peer does not take. */
+  #connection(connection: Connection): Connection {
+    const newStream: Connection['newStream'] = async (protocols, options) => {
+      try {
+        const stream = await connection.newStream(protocols, options)
+        return this.#sendBounded(stream, connection)
+      } catch (error) {
+        void this.#reopen(connection)
+        throw error
+      }
+    }
+    return replaced(connection, { newStream })
+  }
+
+  #sendBounded(stream: Stream, connection: Connection): Stream {
+    const peer = connection.remotePeer.toString()
+    this.#sending.set(peer, stream)
+    stream.addEventListener('close', () => {
+      if (this.#sending.get(peer) === stream) this.#sending.delete(peer)
+      void this.#reopen(connection)
+    })
+    const send = (data: Uint8Array | Uint8ArrayList): boolean => {
+      if (stream.writeBufferLength + data.byteLength > SEND_QUEUE_BYTES_MAX) throw new Error('the send queue is full')
+      return stream.send(data)
+    }
+    return replaced(stream, { send })
+  }
+
+  async #reopen(connection: Connection): Promise<void> {
+    const attempt = this.#attempts.get(connection) ?? 0
+    if (attempt >= REOPEN_ATTEMPTS_MAX) return
+    this.#attempts.set(connection, attempt + 1)
+    try {
+      await later(REOPEN_DELAY_MS * 2 ** attempt, undefined, { signal: this.#stopped.signal, ref: false })
+    } catch {
+      // Stopped meanwhile.
+      return
+    }
+    const peer = connection.remotePeer
+    if (connection.status === 'open' && !this.#sending.has(peer.toString())) this.connected(peer, connection)
+  }
+
+  /** Returns the stream as a source that is read no faster than it is used. */
+  #readPaced(stream: Stream): Stream {
+    stream.maxReadBufferLength = READ_BUFFER_BYTES_MAX
+    // Without events it is read as the sequence of chunks that it is.
+    return replaced(stream, { addEventListener: undefined, [Symbol.asyncIterator]: () => pacedChunks(stream) })
+  }
+}
+
+async function* pacedChunks(stream: Stream): AsyncGenerator<Uint8Array | Uint8ArrayList> {
+  const chunks: (Uint8Array | Uint8ArrayList)[] = []
+  let waiting = 0
+  let ended = false
+  let failure: Error | undefined
+  let wake: () => void = () => undefined
+  const end = (event?: { error?: Error }): void => {
+    ended = true
+    failure ??= event?.error
+    wake()
+  }
+  const take = ({ data }: { data: Uint8Array | Uint8ArrayList }): void => {
+    chunks.push(data)
+    waiting += data.byteLength
+    if (waiting > READ_AHEAD_BYTES_MAX && stream.readStatus === 'readable') stream.pause()
+    wake()
+  }
+  const closeWrite = (): void => end()
+  stream.addEventListener('message', take)
+  stream.addEventListener('close', end)
+  stream.addEventListener('remoteCloseWrite', closeWrite)
+  try {
+    for (;;) {
+      const chunk = chunks.shift()
+      if (chunk !== undefined) {
+        yield chunk
+        waiting -= chunk.byteLength
+        if (waiting <= READ_AHEAD_BYTES_MAX / 2 && stream.readStatus === 'paused') stream.resume()
+      } else if (ended) {
+        if (failure !== undefined) throw failure
+        return
+      } else await new Promise<void>(resolve => (wake = resolve))
+    }
+  } finally {
+    stream.removeEventListener('message', take)
+    stream.removeEventListener('close', end)
+    stream.removeEventListener('remoteCloseWrite', closeWrite)
+    if (!ended) stream.abort(new Error('not read to its end'))
+  }
+}
+
+/** Resolves when a stream has sent what it was given, is closed, or takes too long. */
+async function drained(stream: Stream, signal: AbortSignal | undefined): Promise<void> {
+  if (stream.writeBufferLength === 0) return
+  let stop: () => void = () => undefined
+  const limit = AbortSignal.any([AbortSignal.timeout(SEND_WAIT_MS), ...(signal === undefined ? [] : [signal])])
+  await new Promise<void>(resolve => {
+    stop = resolve
+    for (const event of ['idle', 'close'] as const) stream.addEventListener(event, stop)
+    limit.addEventListener('abort', stop)
+  })
+  for (const event of ['idle', 'close'] as const) stream.removeEventListener(event, stop)
+  limit.removeEventListener('abort', stop)
+  signal?.throwIfAborted()
+}
+
+/** Returns an object that is another, but for some of its members. */
+function replaced<T extends object>(target: T, members: Readonly<Record<PropertyKey, unknown>>): T {
+  return new Proxy(target, {
+    get(object, key) {
+      if (Object.hasOwn(members, key)) return members[key]
+      const value: unknown = Reflect.get(object, key, object)
+      // Methods may use private fields, which a proxy does not have.
+      return typeof value === 'function' ? value.bind(object) : value
+    },
+    set: (object, key, value) => Reflect.set(object, key, value, object),
+  })
+}

@@ -1,0 +1,76 @@
+import type { Transport } from '@libp2p/interface'
+import type { Config } from '../../repo/roles.ts'
+import { hasPublicAddress, isLoopbackOnly } from './listen.ts'
+import type { Components, PartBase, Services } from './parts.ts'
+import { durationAt, flagAt, numberAt, textAt } from './settings.ts'
+
+/** How a node is met that cannot be dialled, and how it helps others that cannot. */
+export interface Reachability {
+  readonly transports: ((components: Components) => Transport)[]
+  /** Added to what is listened on. */
+  readonly listen: string[]
+  readonly services: Services
+}
+
+/**
+ * Returns relays, AutoNAT, hole punching and port mapping, as the config wants them. A node that listens on the
+ * loopback interface only needs none of them, and loads none; one that was asked for has it all the same.
+ */
+export async function reachability(base: PartBase, listen: readonly string[]): Promise<Reachability> {
+  const { config, identity } = base
+  const isServing = identity === 'repo' && !isLoopbackOnly(listen)
+  const relays = flagAt(config, 'Swarm.Transports.Network.Relay', true)
+  const isPublic = isServing && hasPublicAddress(listen)
+  const usesRelays = relays && flagAt(config, 'Swarm.RelayClient.Enabled', isServing && !isPublic)
+  const isRelay = relays && flagAt(config, 'Swarm.RelayService.Enabled', isPublic)
+  const [transport, services] = await Promise.all([
+    relays && (isServing || usesRelays || isRelay || identity === 'ephemeral') ? relayTransport() : [],
+    Promise.all([
+      isRelay && identity === 'repo' ? relayService(config) : {},
+      isServing && textAt(config, 'AutoNAT.ServiceMode') !== 'disabled' ? autonat() : {},
+      isServing && !flagAt(config, 'Swarm.DisableNatPortMap', false) ? portMapping() : {},
+      usesRelays && identity === 'repo' && flagAt(config, 'Swarm.EnableHolePunching', true) ? holePunching() : {},
+    ]),
+  ])
+  return {
+    transports: transport,
+    listen: usesRelays && identity === 'repo' ? ['/p2p-circuit'] : [],
+    services: Object.assign({}, ...services),
+  }
+}
+
+async function relayTransport(): Promise<((components: Components) => Transport)[]> {
+  const { circuitRelayTransport } = await import('@libp2p/circuit-relay-v2')
+  return [circuitRelayTransport()]
+}
+
+async function relayService(config: Config): Promise<Services> {
+  const { circuitRelayServer } = await import('@libp2p/circuit-relay-v2')
+  const key = 'Swarm.RelayService'
+  return {
+    relay: circuitRelayServer({
+      maxOutboundStopStreams: numberAt(config, `${key}.MaxCircuits`, 16) * 16,
+      reservations: {
+        maxReservations: numberAt(config, `${key}.MaxReservations`, 128),
+        reservationTtl: durationAt(config, `${key}.ReservationTTL`, 3_600_000),
+        defaultDurationLimit: durationAt(config, `${key}.ConnectionDurationLimit`, 120_000),
+        defaultDataLimit: BigInt(numberAt(config, `${key}.ConnectionDataLimit`, 131_072)),
+      },
+    }),
+  }
+}
+
+async function autonat(): Promise<Services> {
+  const { autoNAT } = await import('@libp2p/autonat')
+  return { autonat: autoNAT() }
+}
+
+async function portMapping(): Promise<Services> {
+  const { uPnPNAT } = await import('@libp2p/upnp-nat')
+  return { portMapping: uPnPNAT() }
+}
+
+async function holePunching(): Promise<Services> {
+  const { dcutr } = await import('@libp2p/dcutr')
+  return { holePunching: dcutr() }
+}

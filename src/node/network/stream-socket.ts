@@ -1,0 +1,84 @@
+import type { Socket } from 'node:net'
+import type { Stream } from '@libp2p/interface'
+
+/**
+ * Copies between a stream of libp2p and a socket, both ways, until both have ended. Who reads slowly slows down who
+ * writes. `done` never rejects.
+ */
+export function joinStreams(stream: Stream, socket: Socket): { done: Promise<void>; abort: () => void } {
+  const done = Promise.withResolvers<void>()
+  const abort = (): void => {
+    stream.abort(new Error('closed'))
+    socket.destroy()
+    done.resolve()
+  }
+  const halves = { stream: false, socket: false }
+  const ended = (half: 'stream' | 'socket'): void => {
+    halves[half] = true
+    if (halves.stream && halves.socket) done.resolve()
+  }
+  fromStream(stream, socket, () => ended('stream'))
+  fromSocket(stream, socket, () => ended('socket'))
+  stream.addEventListener('close', event => {
+    if (event.error !== undefined) abort()
+  })
+  socket.on('error', abort)
+  socket.on('close', hadError => {
+    if (hadError || !halves.socket) abort()
+  })
+  return { done: done.promise, abort }
+}
+
+function fromStream(stream: Stream, socket: Socket, ended: () => void): void {
+  let paused = false
+  stream.addEventListener('message', ({ data }) => {
+    if (!socket.writable || socket.write(data.subarray())) return
+    paused = true
+    pause(stream)
+  })
+  socket.on('drain', () => {
+    if (!paused) return
+    paused = false
+    resume(stream)
+  })
+  // Comes when the other end has finished and all that it sent has been read.
+  stream.addEventListener('end', () => {
+    socket.end()
+    ended()
+  })
+}
+
+function fromSocket(stream: Stream, socket: Socket, ended: () => void): void {
+  socket.on('data', (data: Uint8Array) => {
+    try {
+      if (!stream.send(data)) socket.pause()
+    } catch {
+      // The stream has been closed for writing: nobody is there to take it.
+      socket.destroy()
+    }
+  })
+  stream.addEventListener('drain', () => socket.resume())
+  socket.once('end', () => {
+    void stream
+      .close()
+      .catch(() => undefined)
+      .finally(ended)
+  })
+  socket.resume()
+}
+
+function pause(stream: Stream): void {
+  try {
+    stream.pause()
+  } catch {
+    // It has ended already: there is nothing to hold back.
+  }
+}
+
+function resume(stream: Stream): void {
+  try {
+    stream.resume()
+  } catch {
+    // It has ended already.
+  }
+}
