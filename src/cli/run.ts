@@ -50,11 +50,12 @@ async function runCommandLine(io: Io): Promise<number> {
   return await runCommand(command, parsed, io)
 }
 
-async function runCommand(command: Command, parsed: Parsed, io: Io): Promise<number> {
+async function runCommand(command: Command, parsed: Parsed, processIo: Io): Promise<number> {
   const globals = toGlobals(parsed.globals)
   const timeoutMs = milliseconds(parsed.globals.timeout, '--timeout')
   const timeout = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs)
-  const signal = timeout === undefined ? io.signal : AbortSignal.any([io.signal, timeout])
+  const signal = timeout === undefined ? processIo.signal : AbortSignal.any([processIo.signal, timeout])
+  const io: Io = timeout === undefined ? processIo : { ...processIo, stdin: cutShort(processIo.stdin, timeout) }
   const caller: Caller = { io, globals, signal }
   const progress = progressKind(command, parsed, io)
   const completed = await completeArguments(command, parsed, io)
@@ -84,6 +85,22 @@ async function runCommand(command: Command, parsed: Parsed, io: Io): Promise<num
       throw new Failure('timeout', text, { hint: 'allow more with --timeout', cause: error })
     }
     throw error
+  }
+}
+
+/** Yields what comes until the signal aborts, whoever is still waiting for more. */
+async function* cutShort(input: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncIterable<Uint8Array> {
+  const iterator = input[Symbol.asyncIterator]()
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
+  // It may abort when nobody waits any more.
+  aborted.catch(() => undefined)
+  for (;;) {
+    signal.throwIfAborted()
+    const next = await Promise.race([iterator.next(), aborted])
+    if (next.done === true) return
+    yield next.value
   }
 }
 

@@ -16,6 +16,7 @@ export const config = defineCommand({
   ],
   needs: 'repo',
   output: 'value',
+  result: { Key: 'text', Value: 'any' },
   params: {
     key: argument('key', 'The key, like Addresses.API', { complete: 'config' }),
     value: optionalArgument('value', 'The value to put there'),

@@ -22,6 +22,7 @@ Under systemd use Type=notify with NotifyAccess=all; under s6 use --ready-fd.`,
   ],
   needs: 'nothing',
   localOnly: true,
+  result: { Message: 'text' },
   params: {
     detach: flag('Return when the daemon is ready, and leave it running', { short: 'd' }),
     readyFd: int('Write to this file descriptor when ready, and close it', { placeholder: 'fd', min: 3 }),

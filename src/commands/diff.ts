@@ -42,6 +42,18 @@ export const diff = defineCommand({
   ],
   needs: 'repo',
   worksWithoutRepo: true,
+  result: {
+    Path: 'text: below both roots; . for the roots themselves',
+    Change: 'text: added, removed or changed',
+    'Reason?': 'text: type, content, target, mode or mtime',
+    'OldType?': 'text: file, directory, symlink or dag',
+    'NewType?': 'text',
+    'OldSize?': 'int',
+    'NewSize?': 'int',
+    'OldCid?': 'cid',
+    'NewCid?': 'cid',
+    'Offset?': 'int: the first byte that differs',
+  },
   params: {
     old: argument('old', 'The old side', { complete: 'cid' }),
     new: argument('new', 'The new side', { complete: 'cid' }),

@@ -28,6 +28,15 @@ export const du = defineCommand({
   ],
   needs: 'repo',
   worksWithoutRepo: true,
+  result: {
+    Path: 'text',
+    Cid: 'cid',
+    Type: 'text: file, directory, symlink or dag',
+    Size: 'int: bytes of blocks that were not counted before',
+    Content: 'int: bytes of files',
+    Blocks: 'int: blocks that were not counted before',
+    'Shards?': 'int: shards below the root block of a sharded folder',
+  },
   params: {
     path: argumentList('path', 'What to measure', { stdin: true, complete: 'cid' }),
     all: flag('Print files too, not only folders', { short: 'a' }),

@@ -1,5 +1,6 @@
 import { defineCommand } from '../contract/command.ts'
 import { optionalArgument, text } from '../contract/params.ts'
+import { maybe } from '../contract/shape.ts'
 
 interface Identity {
   readonly ID: string
@@ -22,6 +23,13 @@ export const id = defineCommand({
   ],
   needs: 'network',
   output: 'value',
+  result: {
+    ID: 'text',
+    PublicKey: 'text',
+    Addresses: maybe(['text']),
+    AgentVersion: 'text',
+    Protocols: maybe(['text']),
+  },
   params: {
     peerid: optionalArgument('peerid', 'The peer to look up', { complete: 'peer' }),
     format: text('Print this text with the values filled in', { short: 'f', caller: true }),

@@ -28,6 +28,7 @@ export const init = defineCommand({
   ],
   needs: 'nothing',
   localOnly: true,
+  result: { 'Message?': 'text', 'ID?': 'text', 'Path?': 'text' },
   params: {
     defaultConfig: files('default-config', 'A config to begin with', { optional: true, many: false, stdin: false }),
     algorithm: text('The kind of key to generate: ed25519, rsa or secp256k1', { short: 'a', initial: 'ed25519' }),

@@ -36,6 +36,24 @@ export const ls = defineCommand({
   needs: 'repo',
   output: input => (input.stream ? 'stream' : 'value'),
   worksWithoutRepo: true,
+  result: {
+    Objects: [
+      {
+        Hash: 'text: the path that was given',
+        Links: [
+          {
+            Name: 'text',
+            Hash: 'cid',
+            Size: 'int: bytes',
+            Type: 'int: 1 a folder, 2 a file, 4 a symbolic link, 0 not known',
+            Target: 'text',
+            Mode: "int: as Go's os.FileMode",
+            ModTime: 'time',
+          },
+        ],
+      },
+    ],
+  },
   params: {
     path: argumentList('ipfs-path', 'The folders to list', { stdin: true, complete: 'cid' }),
     headers: flag('Print headers above the columns', { short: 'v' }),

@@ -17,6 +17,7 @@ export const refs = defineCommand({
   ],
   needs: 'repo',
   worksWithoutRepo: true,
+  result: { Ref: 'text', Err: 'text' },
   params: {
     path: argumentList('ipfs-path', 'The objects to list the links of', { stdin: true, complete: 'cid' }),
     format: text('Print lines of this form; the tokens are <src>, <dst> and <linkname>', { initial: FORMAT }),

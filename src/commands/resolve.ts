@@ -15,6 +15,7 @@ export const resolve = defineCommand({
   needs: 'repo',
   output: 'value',
   worksWithoutRepo: true,
+  result: { Path: 'text' },
   params: {
     name: argument('name', 'The path or name to resolve', { stdin: true, complete: 'cid' }),
     recursive: flag('Follow names until they lead to content', { short: 'r', initial: true }),

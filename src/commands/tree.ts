@@ -33,6 +33,17 @@ export const tree = defineCommand({
   ],
   needs: 'repo',
   worksWithoutRepo: true,
+  result: {
+    Path: 'text',
+    Name: 'text',
+    Depth: 'int: 0 for a root',
+    Last: 'flag: no other entry of the same folder follows',
+    Cid: 'cid',
+    Type: 'text: file, directory, symlink or dag',
+    Size: 'int: bytes of a file; 0 for a folder',
+    'Target?': 'text',
+    'Fanout?': 'int: slots of a shard of a sharded folder',
+  },
   params: {
     path: argumentList('path', 'What to show', { stdin: true, complete: 'cid' }),
     maxDepth: int('Go so deep below the paths only', { short: 'd', min: 0 }),

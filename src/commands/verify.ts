@@ -1,6 +1,7 @@
 import { defineCommand } from '../contract/command.ts'
 import { Failure } from '../contract/failure.ts'
 import { argument, flag, int } from '../contract/params.ts'
+import { oneOf } from '../contract/shape.ts'
 import type { Change } from '../node/compare/change.ts'
 import { sendSide } from './_sides.ts'
 
@@ -33,6 +34,10 @@ export const verify = defineCommand({
   ],
   needs: 'repo',
   worksWithoutRepo: true,
+  result: oneOf(
+    { Cid: 'cid', Ok: 'flag', Files: 'int', Bytes: 'int' },
+    { Path: 'text', Reason: 'text: missing, extra, type, content, target, mode or mtime', 'Offset?': 'int' },
+  ),
   params: {
     local: argument('path', 'The file or folder on disk', { complete: 'file' }),
     cid: argument('ipfs-path', 'What it should be', { complete: 'cid' }),

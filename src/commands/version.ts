@@ -11,6 +11,7 @@ export const version = defineCommand({
   ],
   needs: 'nothing',
   output: 'value',
+  result: { Version: 'text', Commit: 'text', Repo: 'text', System: 'text', Golang: 'text', 'Runtime?': 'text' },
   params: {
     number: flag('Only show the version number', { short: 'n', caller: true }),
     commit: flag('Show the commit hash', { caller: true }),

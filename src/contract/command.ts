@@ -3,6 +3,7 @@ import type { Node } from '../node/node.ts'
 import type { Globals } from './globals.ts'
 import type { Io, Sink } from './io.ts'
 import type { Input, Params } from './params.ts'
+import type { Shape } from './shape.ts'
 import type { SourceEntry } from './source.ts'
 
 /**
@@ -116,6 +117,8 @@ export interface Command<P extends Params = Params, O extends Output = Output> {
   readonly needs: Needs
   /** How results travel; depends on the input where Kubo's does (`ls --stream`). The default is `stream`. */
   readonly output?: OutputKind | ((input: Input<P>) => OutputKind)
+  /** The shape of each record that `run` yields, for `tsipfs schema`. None for bytes and nothing. */
+  readonly result?: Shape
   /** A repo that was named but is not there is created, instead of exit 10. */
   readonly createsRepo?: boolean
   /** Without a repo at the default path the command works with a temporary one that ends with it. */

@@ -16,6 +16,9 @@ import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import * as fs from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { findCommand } from '../../src/cli/find-command.ts'
+import { commands } from '../../src/commands/index.ts'
+import { shapeProblem } from '../../src/contract/shape.ts'
 
 export type Mode = 'oneshot' | 'daemon' | 'remote'
 
@@ -317,5 +320,23 @@ async function exec(args: readonly string[], sign: string, state: State): Promis
   const { status } = state.last
   if (status === 70) return 'status 70: a bug'
   if (sign === '' && status !== 0) return `status ${status}`
+  if (isOurs && status === 0) {
+    const problem = await resultProblem(args.slice(1), state.last.stdout.toString())
+    if (problem !== undefined) return problem
+  }
   return sign === '!' && status === 0 ? 'status 0, and it should fail' : undefined
+}
+
+/** Returns in what the JSON that a command line printed is not as the command declares. */
+export async function resultProblem(args: readonly string[], stdout: string): Promise<string | undefined> {
+  if (!args.some(word => /^--(json|enc(oding)?=json)$/.test(word)) || args.includes('--null')) return undefined
+  const isCommand = (path: string): boolean => Object.hasOwn(commands, path)
+  const isPrefix = (path: string): boolean => Object.keys(commands).some(name => name.startsWith(`${path} `))
+  const command = await commands[findCommand(args, isCommand, isPrefix).path]?.()
+  if (command?.result === undefined || command.output === 'bytes') return undefined
+  for (const line of stdout.split('\n')) {
+    const problem = line === '' ? undefined : shapeProblem(command.result, JSON.parse(line))
+    if (problem !== undefined) return `${command.path}: ${problem}: ${line.slice(0, 500)}`
+  }
+  return undefined
 }

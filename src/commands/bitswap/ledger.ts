@@ -10,6 +10,7 @@ export const bitswapLedger = defineCommand({
   examples: [{ line: 'tsipfs bitswap ledger 12D3KooW…', explains: 'Show how much went to and came from a peer.' }],
   needs: 'daemon',
   output: 'value',
+  result: { Peer: 'text', Value: 'number', Sent: 'int', Recv: 'int', Exchanged: 'int' },
   params: { peer: argument('peer', 'The peer id', { complete: 'peer' }) },
   async *run(input, { node, signal }) {
     const { parsePeer } = await import('../../node/network/addresses.ts')

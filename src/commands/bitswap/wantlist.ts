@@ -1,5 +1,6 @@
 import { defineCommand } from '../../contract/command.ts'
 import { text } from '../../contract/params.ts'
+import { maybe } from '../../contract/shape.ts'
 
 interface KeyList {
   readonly Keys: readonly { readonly '/': string }[] | null
@@ -15,6 +16,7 @@ export const bitswapWantlist = defineCommand({
   ],
   needs: 'daemon',
   output: 'value',
+  result: { Keys: maybe(['link']) },
   params: {
     peer: text('The peer whose wants to list; this node when not given', { short: 'p', complete: 'peer' }),
   },

@@ -15,6 +15,7 @@ export const blockPut = defineCommand({
   needs: 'repo',
   createsRepo: true,
   writes: true,
+  result: { Key: 'cid', Size: 'int: bytes' },
   params: {
     data: files('data', 'The data to be stored as a block'),
     cidCodec: text('Multicodec to use in the CID', { initial: 'raw' }),

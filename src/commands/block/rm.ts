@@ -16,6 +16,7 @@ export const blockRm = defineCommand({
   examples: [{ line: 'tsipfs block rm bafy…', explains: 'Remove a block.' }],
   needs: 'repo',
   writes: true,
+  result: { Hash: 'cid', 'Error?': 'text' },
   params: {
     cid: argumentList('cid', 'The blocks, or paths to them', { complete: 'cid' }),
     force: flag('Ignore blocks that are not there', { short: 'f' }),

@@ -8,6 +8,7 @@ export const blockStat = defineCommand({
   needs: 'repo',
   output: 'value',
   worksWithoutRepo: true,
+  result: { Key: 'cid', Size: 'int: bytes' },
   params: { cid: argument('cid', 'The block, or a path to it', { stdin: true, complete: 'cid' }) },
   async *run(input, { node, globals, signal }) {
     const [{ resolvePath }, { formatCid }] = await Promise.all([

@@ -31,6 +31,11 @@ export const dagGraph = defineCommand({
   needs: 'repo',
   worksWithoutRepo: true,
   output: 'value',
+  result: {
+    Nodes: [{ Cid: 'cid', Codec: 'text', 'Type?': 'text: what a dag-pb block is in UnixFS', 'Size?': 'int: bytes' }],
+    Edges: [{ From: 'int: place in Nodes', To: 'int: place in Nodes', Name: 'text' }],
+    Cut: 'flag: a limit left out what lies below',
+  },
   params: {
     path: argumentList('path', 'The roots', { stdin: true, complete: 'cid' }),
     as: text('The form of the drawing', { values: ['dot', 'mermaid', 'svg'], initial: 'dot', caller: true }),

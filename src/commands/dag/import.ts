@@ -21,6 +21,7 @@ export const dagImport = defineCommand({
   needs: 'repo',
   createsRepo: true,
   writes: true,
+  result: { 'Root?': { Cid: 'link', PinErrorMsg: 'text' }, 'Stats?': { BlockCount: 'int', BlockBytesCount: 'int' } },
   params: {
     path: files('path', 'The CAR files'),
     pinRoots: choice('Pin the roots that the files name. Default: true'),

@@ -14,6 +14,7 @@ export const dagPut = defineCommand({
   needs: 'repo',
   createsRepo: true,
   writes: true,
+  result: { Cid: 'link' },
   params: {
     data: files('object data', 'The nodes to put'),
     storeCodec: text('Codec that the stored object will be encoded with', { initial: 'dag-cbor' }),

@@ -11,6 +11,7 @@ export const dagResolve = defineCommand({
   needs: 'repo',
   output: 'value',
   worksWithoutRepo: true,
+  result: { Cid: 'link', RemPath: 'text' },
   params: { ref: argument('ref', 'The path to resolve', { stdin: true, complete: 'cid' }) },
   async *run(input, { node, signal }) {
     const { resolvePath } = await import('../../node/path.ts')

@@ -31,6 +31,13 @@ export const dagStat = defineCommand({
   ],
   needs: 'repo',
   worksWithoutRepo: true,
+  result: {
+    'UniqueBlocks?': 'int',
+    'TotalSize?': 'int: bytes, each block counted once',
+    'SharedSize?': 'int',
+    'Ratio?': 'number: absent in reports of progress',
+    DagStats: [{ Cid: 'cid', 'Size?': 'int', 'NumBlocks?': 'int' }],
+  },
   params: {
     root: argumentList('root', 'Roots of the DAGs', { stdin: true, complete: 'cid' }),
     progress: choice('Report progress', { short: 'p' }),

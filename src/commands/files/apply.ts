@@ -26,6 +26,7 @@ Each has an "op" and the fields of the command of that name; what is in brackets
   output: 'value',
   createsRepo: true,
   writes: true,
+  result: { Applied: 'int', Cid: 'cid' },
   params: { ops: files('ops', 'Operations, one JSON object a line', { many: false }) },
   async *run(_input, { node, source, globals, signal }) {
     const [{ applyOperations }, { contentOf }, { formatCid }] = await Promise.all([

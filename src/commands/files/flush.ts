@@ -11,6 +11,7 @@ export const filesFlush = defineCommand({
   needs: 'repo',
   output: 'value',
   writes: true,
+  result: { Cid: 'cid' },
   params: {
     path: optionalArgument('path', 'Path to flush; / when left out', { complete: 'mfs' }),
     ...flushOption,

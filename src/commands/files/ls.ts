@@ -1,5 +1,6 @@
 import { defineCommand } from '../../contract/command.ts'
 import { flag, optionalArgument } from '../../contract/params.ts'
+import { maybe } from '../../contract/shape.ts'
 import { flushOption } from './_shared.ts'
 
 export const filesLs = defineCommand({
@@ -12,6 +13,7 @@ export const filesLs = defineCommand({
   ],
   needs: 'repo',
   output: 'value',
+  result: { Entries: maybe([{ Name: 'text', Type: 'int: 1 for a folder, else 0', Size: 'int', Hash: 'text' }]) },
   params: {
     path: optionalArgument('path', 'Path to list; / when left out', { complete: 'mfs' }),
     long: flag('Show CIDs and sizes', { short: 'l' }),

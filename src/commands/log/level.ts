@@ -17,6 +17,7 @@ export const logLevel = defineCommand({
   ],
   needs: 'daemon',
   output: 'value',
+  result: { 'Levels?': { '*': 'text' }, 'Message?': 'text' },
   params: {
     subsystem: optionalArgument('subsystem', 'The subsystem; "all" or "*" for every one'),
     level: optionalArgument('level', 'debug, info, warn, error, dpanic, panic, fatal or default'),

@@ -7,6 +7,7 @@ export const logLs = defineCommand({
   examples: [{ line: 'tsipfs log ls', explains: 'One subsystem a line.' }],
   needs: 'daemon',
   output: 'value',
+  result: { Strings: ['text'] },
   params: {},
   async *run(_, { node }) {
     yield { Strings: Object.keys(daemonOf(node).log.levels()) }

@@ -14,6 +14,7 @@ export const namePut = defineCommand({
   createsRepo: true,
   writes: true,
   output: 'value',
+  result: { Name: 'text', Value: 'text' },
   params: {
     name: argument('name', 'The name that the record is for'),
     record: files('record', 'The signed record', { many: false }),

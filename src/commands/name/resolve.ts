@@ -16,6 +16,7 @@ export const nameResolve = defineCommand({
   needs: 'network',
   output: input => (input.stream ? 'stream' : 'value'),
   worksWithoutRepo: true,
+  result: { Path: 'text' },
   params: {
     name: optionalArgument('name', 'The name to resolve; that of this repo when it is left out'),
     recursive: flag('Follow names until they lead to content', { short: 'r', initial: true }),

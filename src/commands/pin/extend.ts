@@ -21,6 +21,7 @@ export const pinExtend = defineCommand({
   ],
   needs: 'repo',
   writes: true,
+  result: { Cid: 'cid', 'Expires?': 'time: absent for a pin that does not expire' },
   params: {
     path: argumentList('ipfs-path', 'Objects that are pinned', { stdin: true, complete: 'pin' }),
     expires: text('When they expire', { initial: 'never', placeholder: 'time' }),

@@ -1,6 +1,7 @@
 import { defineCommand } from '../../contract/command.ts'
 import { Failure } from '../../contract/failure.ts'
 import { flag, optionalArgumentList, text, texts } from '../../contract/params.ts'
+import { oneOf } from '../../contract/shape.ts'
 
 const TYPES = ['direct', 'indirect', 'recursive', 'all'] as const
 type Type = (typeof TYPES)[number]
@@ -33,6 +34,10 @@ export const pinLs = defineCommand({
   ],
   needs: 'repo',
   output: input => (input.stream ? 'stream' : 'value'),
+  result: oneOf(
+    { 'Keys?': { '*': { Type: 'text', Name: 'text', 'Expires?': 'time', 'Labels?': { '*': 'text' } } } },
+    { Cid: 'cid', Type: 'text', 'Name?': 'text', 'Expires?': 'time', 'Labels?': { '*': 'text' } },
+  ),
   params: {
     path: optionalArgumentList('ipfs-path', 'Objects to be listed', { complete: 'pin' }),
     type: text('The type of pins to list: direct, indirect, recursive or all', { short: 't', initial: 'all' }),

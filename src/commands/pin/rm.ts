@@ -11,6 +11,7 @@ export const pinRm = defineCommand({
   needs: 'repo',
   writes: true,
   output: 'value',
+  result: { Pins: ['cid'] },
   params: {
     path: argumentList('ipfs-path', 'Objects to be unpinned', { stdin: true, complete: 'pin' }),
     recursive: flag('Remove recursive pins too', { short: 'r', initial: true }),

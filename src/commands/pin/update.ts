@@ -11,6 +11,7 @@ export const pinUpdate = defineCommand({
   needs: 'repo',
   writes: true,
   output: 'value',
+  result: { Pins: ['cid: the old object, then the new one'] },
   params: {
     from: argument('from-path', 'The old object', { complete: 'pin' }),
     to: argument('to-path', 'The new object', { complete: 'cid' }),

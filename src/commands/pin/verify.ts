@@ -24,6 +24,7 @@ export const pinVerify = defineCommand({
     { line: 'tsipfs pin verify --verbose', explains: 'Report all pins.' },
   ],
   needs: 'repo',
+  result: { Cid: 'cid', 'Ok?': 'flag', 'BadNodes?': [{ Cid: 'cid', Err: 'text' }] },
   params: {
     verbose: flag('Also print the pins that are whole'),
     quiet: flag('Print just the CIDs of broken pins', { short: 'q' }),

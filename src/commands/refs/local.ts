@@ -33,6 +33,7 @@ export const refsLocal = defineCommand({
     'alone, so all are shown as raw.',
   examples: [{ line: 'tsipfs refs local | wc -l', explains: 'Count the blocks.' }],
   needs: 'repo',
+  result: { Ref: 'cid', Err: 'text' },
   params: {},
   run: (_input, context) => localRefs(context),
   render: renderRefs,

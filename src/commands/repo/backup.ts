@@ -12,6 +12,7 @@ export const repoBackup = defineCommand({
   needs: 'repo',
   localOnly: true,
   output: 'value',
+  result: { Path: 'text', Packs: 'int', Copied: 'int', Bytes: 'int' },
   params: { folder: argument('folder', 'An empty folder, or one that is not there yet', { complete: 'folder' }) },
   async *run(input, { node, globals, signal }) {
     const { backupRepo } = await import('../../repo/backup.ts')

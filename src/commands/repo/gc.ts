@@ -1,6 +1,7 @@
 import { defineCommand } from '../../contract/command.ts'
 import { Failure } from '../../contract/failure.ts'
 import { flag, text } from '../../contract/params.ts'
+import { maybe } from '../../contract/shape.ts'
 
 interface Collected {
   readonly Key: { readonly '/': string } | null
@@ -20,6 +21,7 @@ export const repoGc = defineCommand({
   ],
   needs: 'repo',
   writes: true,
+  result: { Key: maybe('link'), 'Error?': 'text' },
   params: {
     streamErrors: flag('Report failures among the results'),
     quiet: flag('Print just the CIDs', { short: 'q' }),

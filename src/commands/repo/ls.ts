@@ -7,6 +7,7 @@ export const repoLs = defineCommand({
   description: 'Does the same as "tsipfs refs local".',
   examples: [{ line: 'tsipfs repo ls', explains: 'List the blocks.' }],
   needs: 'repo',
+  result: { Ref: 'cid', Err: 'text' },
   params: {},
   run: (_input, context) => localRefs(context),
   render: renderRefs,

@@ -9,6 +9,7 @@ export const repoMigrate = defineCommand({
   examples: [{ line: 'tsipfs repo migrate', explains: 'Bring the repo to the latest version.' }],
   needs: 'nothing',
   localOnly: true,
+  result: { Message: 'text' },
   params: {
     to: int('The version to go to; the latest unless given', { min: 1 }),
     allowDowngrade: flag('Allow going to a lower version'),

@@ -24,6 +24,7 @@ export const repoRepair = defineCommand({
   ],
   needs: 'nothing',
   localOnly: true,
+  result: { Step: 'text', Message: 'text', 'Blocks?': 'int', 'Damaged?': 'int', 'Pins?': 'int' },
   params: { force: flag('Rebuild the database even when it is sound') },
   async *run(input, { repoPath, globals, signal }) {
     const [{ requireRepo }, { repairRepo }, { openConfig }, { blocksKind }] = await Promise.all([

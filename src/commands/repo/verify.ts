@@ -25,6 +25,7 @@ export const repoVerify = defineCommand({
     { line: 'tsipfs repo verify --heal', explains: 'Fetch damaged and missing blocks from the network.' },
   ],
   needs: 'repo',
+  result: { Msg: 'text', Progress: 'int', 'Total?': 'int' },
   params: {
     drop: flag('Remove corrupt blocks from datastore (destructive operation)'),
     heal: flag('Remove corrupt blocks and re-fetch from network (destructive operation, implies --drop)'),

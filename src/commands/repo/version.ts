@@ -7,6 +7,7 @@ export const repoVersion = defineCommand({
   examples: [{ line: 'tsipfs repo version --quiet', explains: 'Print just the version.' }],
   needs: 'repo',
   output: 'value',
+  result: { Version: 'text' },
   params: { quiet: flag('Write minimal output', { short: 'q' }) },
   async *run() {
     const { FORMAT_VERSION } = await import('../../repo/layout.ts')

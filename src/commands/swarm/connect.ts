@@ -15,6 +15,7 @@ export const swarmConnect = defineCommand({
   ],
   needs: 'daemon',
   output: 'value',
+  result: { Strings: ['text'] },
   params: { address: argumentList('address', 'Addresses of peers to connect to', { stdin: true, complete: 'peer' }) },
   async *run(input, { node, signal }) {
     const { swarm } = await node.network({ signal })

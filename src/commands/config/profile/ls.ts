@@ -6,6 +6,7 @@ export const configProfileLs = defineCommand({
   summary: 'List profiles of the config',
   examples: [{ line: 'tsipfs config profile ls', explains: 'See which profiles there are.' }],
   needs: 'nothing',
+  result: { Name: 'text', Description: 'text', InitOnly: 'flag' },
   params: {},
   async *run() {
     const { PROFILES } = await import('../../../repo/profiles.ts')

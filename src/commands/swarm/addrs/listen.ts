@@ -7,6 +7,7 @@ export const swarmAddrsListen = defineCommand({
   examples: [{ line: 'tsipfs swarm addrs listen', explains: 'Show where peers can be met, on every interface.' }],
   needs: 'daemon',
   output: 'value',
+  result: { Strings: ['text'] },
   params: {},
   async *run(_, { node, signal }): AsyncIterable<Strings> {
     const { swarm } = await node.network({ signal })
