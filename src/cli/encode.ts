@@ -20,7 +20,7 @@ export async function renderTemplate(
   for await (const output of outputs) {
     if (output instanceof Uint8Array) throw new Failure('usage', '--template: this command prints bytes, not records')
     await view.progress.clear()
-    const line = text.replace(/\{([\w.-]+)\}/g, (_, path: string) => fieldText(output, path))
+    const line = text.replace(/\{([\w./-]+)\}/g, (_, path: string) => fieldText(output, path))
     await view.out.write(`${line}${end}`)
   }
 }

@@ -14,6 +14,7 @@ export const commands = defineCommand({
   examples: [{ line: 'tsipfs commands --flags', explains: 'Also list the options.' }],
   needs: 'nothing',
   output: 'value',
+  result: { Name: 'text', Subcommands: [{ '*': 'any' }], Options: [{ Names: ['text'] }] },
   params: { flags: flag('Show the options of each command too', { short: 'f' }) },
   async *run(input) {
     const { commands: all } = await import('./index.ts')

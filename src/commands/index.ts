@@ -138,6 +138,7 @@ export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   'routing findprovs': () => import('./routing/findprovs.ts').then(module => module.routingFindprovs),
   'routing get': () => import('./routing/get.ts').then(module => module.routingGet),
   'routing put': () => import('./routing/put.ts').then(module => module.routingPut),
+  'schema': () => import('./schema.ts').then(module => module.schema),
   'shutdown': () => import('./shutdown.ts').then(module => module.shutdown),
   'stats bitswap': () => import('./stats/bitswap.ts').then(module => module.statsBitswap),
   'stats bw': () => import('./stats/bw.ts').then(module => module.statsBw),

@@ -8,6 +8,7 @@ export const mount = defineCommand({
   description: 'Accepted and refused: tsipfs has no FUSE.',
   needs: 'nothing',
   localOnly: true,
+  result: 'any',
   params: {
     ipfsPath: text('Where to mount IPFS', { short: 'f', complete: 'folder' }),
     ipnsPath: text('Where to mount IPNS', { short: 'n', complete: 'folder' }),

@@ -18,6 +18,7 @@ export const ping = defineCommand({
   examples: [{ line: 'tsipfs ping -n 3 12D3KooW…', explains: 'Send three.' }],
   needs: 'network',
   worksWithoutRepo: true,
+  result: { Success: 'flag', Time: 'int: nanoseconds', Text: 'text' },
   params: {
     peer: argument('peer ID', 'The peer, by its id or by an address that ends in /p2p/<peer id>', {
       stdin: true,

@@ -1,5 +1,6 @@
 import { type Context, defineCommand, type View } from '../../contract/command.ts'
 import { flag, type Input } from '../../contract/params.ts'
+import { maybe } from '../../contract/shape.ts'
 
 interface Stat {
   readonly Wantlist: readonly { readonly '/': string }[] | null
@@ -72,6 +73,18 @@ export const bitswapStat = defineCommand({
   examples: [{ line: 'tsipfs bitswap stat --human', explains: 'Show sizes in units.' }],
   needs: 'daemon',
   output: 'value',
+  result: {
+    Wantlist: maybe(['link']),
+    Peers: maybe(['text']),
+    BlocksReceived: 'int',
+    DataReceived: 'int',
+    DupBlksReceived: 'int',
+    DupDataReceived: 'int',
+    MessagesReceived: 'int',
+    BlocksSent: 'int',
+    DataSent: 'int',
+    'ProvideBufLen?': 'int',
+  },
   params: bitswapStatParams,
   run: statBitswap,
   render: renderBitswapStat,

@@ -31,6 +31,7 @@ export function bootstrapListing(path: string) {
     examples: [{ line: `tsipfs ${path} --expand-auto`, explains: 'List the peers that are really asked.' }],
     needs: 'repo',
     output: 'value',
+    result: { Peers: ['text'] },
     params: { expandAuto: flag('Show what "auto" stands for') },
     async *run(input, { node }): AsyncIterable<Peers> {
       const config = await node.repo.config.read()

@@ -11,6 +11,7 @@ export const bootstrapAdd = defineCommand({
   createsRepo: true,
   writes: true,
   output: 'value',
+  result: { Peers: ['text'] },
   params: { peer: optionalArgumentList('peer', 'Addresses that end in /p2p/ and a peer id', { stdin: true }) },
   async *run(input, { node }): AsyncIterable<Peers> {
     const { addBootstrap } = await import('../../node/bootstrap-list.ts')

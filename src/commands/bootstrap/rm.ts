@@ -10,6 +10,7 @@ export const bootstrapRm = defineCommand({
   needs: 'repo',
   writes: true,
   output: 'value',
+  result: { Peers: ['text'] },
   params: {
     peer: optionalArgumentList('peer', 'Addresses that end in /p2p/ and a peer id', { stdin: true }),
     all: flag('Remove all peers: the same as bootstrap rm all'),

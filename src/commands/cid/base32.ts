@@ -10,6 +10,7 @@ export const cidBase32 = defineCommand({
     { line: 'tsipfs cid base32 QmdfTbBqBPQ7VNxZEYEj14VmRuZBkqFbiwReogJgS1zR1n', explains: 'Convert a CIDv0.' },
   ],
   needs: 'nothing',
+  result: { CidStr: 'text', Formatted: 'text', ErrorMsg: 'text' },
   params: { cid: argumentList('cid', 'The CIDs to convert', { stdin: true, complete: 'cid' }) },
   async *run(input) {
     const { BASE32 } = await import('../../node/multibase.ts')

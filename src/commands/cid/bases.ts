@@ -7,6 +7,7 @@ export const cidBases = defineCommand({
   examples: [{ line: 'tsipfs cid bases --prefix', explains: 'List encodings with their prefixes.' }],
   needs: 'nothing',
   output: 'value',
+  result: [{ Code: 'int', Name: 'text' }],
   params: baseParams,
   run: listBases,
   render: renderBases,

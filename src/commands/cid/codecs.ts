@@ -7,6 +7,7 @@ export const cidCodecs = defineCommand({
   examples: [{ line: 'tsipfs cid codecs --supported', explains: 'List codecs that can be read here.' }],
   needs: 'nothing',
   output: 'value',
+  result: [{ Code: 'int', Name: 'text' }],
   params: codeParams,
   async *run(input) {
     const { cidCodecs } = await import('../../node/cid-format.ts')

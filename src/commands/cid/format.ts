@@ -18,6 +18,7 @@ export const cidFormat = defineCommand({
     { line: "tsipfs cid format -f '%c %h' bafy…", explains: 'Print codec and hash function.' },
   ],
   needs: 'nothing',
+  result: { CidStr: 'text', Formatted: 'text', ErrorMsg: 'text' },
   params: {
     cid: argumentList('cid', 'The CIDs to format', { stdin: true, complete: 'cid' }),
     format: text('What to print for each CID', { name: 'f', short: 'f', initial: '%s', placeholder: 'format' }),

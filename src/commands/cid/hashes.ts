@@ -7,6 +7,7 @@ export const cidHashes = defineCommand({
   examples: [{ line: 'tsipfs cid hashes --numeric', explains: 'List hash functions with their codes.' }],
   needs: 'nothing',
   output: 'value',
+  result: [{ Code: 'int', Name: 'text' }],
   params: codeParams,
   async *run() {
     const { hashFunctions } = await import('../../node/hash.ts')

@@ -14,6 +14,16 @@ export const cidInspect = defineCommand({
   examples: [{ line: 'tsipfs cid inspect bafy…', explains: 'Show the parts of a CID.' }],
   needs: 'nothing',
   output: 'value',
+  result: {
+    cid: 'text',
+    version: 'int',
+    multibase: { prefix: 'text', name: 'text' },
+    multicodec: { code: 'int', name: 'text' },
+    multihash: { code: 'int', name: 'text', length: 'int', digest: 'text: hexadecimal' },
+    'cidV0?': 'text',
+    'cidV1?': 'text',
+    '*': 'any',
+  },
   params: { cid: argument('cid', 'The CID to inspect', { stdin: true, complete: 'cid' }) },
   async *run(input) {
     const { inspectCid } = await import('../../node/cid-format.ts')

@@ -1,5 +1,6 @@
 import { defineCommand, type Plain } from '../../contract/command.ts'
 import { flag } from '../../contract/params.ts'
+import { oneOf } from '../../contract/shape.ts'
 
 export const configShow = defineCommand({
   path: 'config show',
@@ -13,6 +14,7 @@ export const configShow = defineCommand({
   ],
   needs: 'repo',
   output: 'value',
+  result: oneOf({ Origins: [{ Key: 'text', Value: 'any', Origin: 'text' }] }, { '*': 'any' }),
   params: {
     expandAuto: flag('Show what "auto" stands for'),
     origin: flag('Show only what was overridden for this run, and by what'),

@@ -1,6 +1,7 @@
 import { defineCommand } from '../../contract/command.ts'
 import { formatDuration } from '../../contract/duration.ts'
 import { flag } from '../../contract/params.ts'
+import { maybe } from '../../contract/shape.ts'
 import type { RequestRecord } from '../../node/request-list.ts'
 import { daemonOf } from '../_daemon.ts'
 
@@ -13,6 +14,17 @@ export const diagCmds = defineCommand({
   examples: [{ line: 'tsipfs diag cmds -v', explains: 'Show arguments and options too.' }],
   needs: 'daemon',
   output: 'value',
+  result: maybe([
+    {
+      StartTime: 'time',
+      EndTime: 'time',
+      Active: 'flag',
+      Command: 'text',
+      Options: { '*': 'any' },
+      Args: ['text'],
+      ID: 'int',
+    },
+  ]),
   params: { verbose: flag('Print more', { short: 'v', caller: true }) },
   async *run(_, { node }) {
     yield daemonOf(node).requests.list()

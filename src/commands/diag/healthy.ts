@@ -13,6 +13,7 @@ export const diagHealthy = defineCommand({
   examples: [{ line: 'tsipfs diag healthy', explains: 'Prints ok.' }],
   needs: 'daemon',
   output: 'value',
+  result: 'text: ok',
   params: {},
   async *run(_, { node, signal }): AsyncIterable<Plain> {
     const { stoppedAt } = daemonOf(node)

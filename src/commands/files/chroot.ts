@@ -18,6 +18,7 @@ export const filesChroot = defineCommand({
   writes: true,
   localOnly: true,
   experimental: true,
+  result: { Message: 'text', '*': 'any' },
   params: {
     cid: optionalArgument('cid', 'The new root; an empty folder when left out', { complete: 'cid' }),
     confirm: flag('Confirm that the old root may be lost'),

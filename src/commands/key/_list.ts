@@ -38,6 +38,7 @@ export function keyListing(path: string, deprecated: boolean) {
     needs: 'repo',
     output: 'value',
     deprecated,
+    result: { Keys: [{ Name: 'text', Id: 'text' }] },
     params: listParams,
     async *run(input, { node }): AsyncIterable<KeyList> {
       const [{ listKeys }, { checkPeerIdBase }] = await Promise.all([

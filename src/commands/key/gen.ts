@@ -17,6 +17,7 @@ export const keyGen = defineCommand({
   createsRepo: true,
   writes: true,
   output: 'value',
+  result: { Name: 'text', Id: 'text' },
   params: {
     name: argument('name', 'The name of the key'),
     type: text('The kind of key: rsa, ed25519 or secp256k1', { short: 't', initial: 'ed25519' }),

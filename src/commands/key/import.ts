@@ -19,6 +19,7 @@ export const keyImport = defineCommand({
   createsRepo: true,
   writes: true,
   output: 'value',
+  result: { Name: 'text', Id: 'text' },
   params: {
     name: argument('name', 'The name that the key gets'),
     key: files('key', 'The file with the key; - is standard input', { many: false, stdin: false }),

@@ -10,6 +10,7 @@ export const keyRename = defineCommand({
   needs: 'repo',
   writes: true,
   output: 'value',
+  result: { Was: 'text', Now: 'text', Id: 'text', Overwrite: 'flag' },
   params: {
     name: argument('name', 'The key to rename', { complete: 'key' }),
     newName: argument('newName', 'Its new name'),

@@ -10,6 +10,7 @@ export const keyRm = defineCommand({
   needs: 'repo',
   writes: true,
   output: 'value',
+  result: { Keys: [{ Name: 'text', Id: 'text' }] },
   params: { name: argumentList('name', 'The keys to remove', { stdin: true, complete: 'key' }), ...listParams },
   async *run(input, { node }) {
     const [{ removeKey }, { checkPeerIdBase }] = await Promise.all([

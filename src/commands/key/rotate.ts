@@ -16,6 +16,7 @@ export const keyRotate = defineCommand({
   needs: 'repo',
   localOnly: true,
   writes: true,
+  result: { 'Message?': 'text', 'ID?': 'text' },
   params: {
     oldkey: text('The name that the old key gets in the keystore', { short: 'o' }),
     type: text('The kind of key: rsa, ed25519 or secp256k1', { short: 't', initial: 'ed25519' }),

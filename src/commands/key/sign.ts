@@ -14,6 +14,7 @@ export const keySign = defineCommand({
   needs: 'repo',
   output: 'value',
   experimental: true,
+  result: { Key: { Name: 'text', Id: 'text' }, Signature: 'text: multibase' },
   params: {
     data: files('data', 'The data to sign', { many: false }),
     key: text('The key to sign with; the identity of the node unless given', { short: 'k', complete: 'key' }),

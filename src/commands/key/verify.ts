@@ -17,6 +17,7 @@ export const keyVerify = defineCommand({
   needs: 'repo',
   output: 'value',
   experimental: true,
+  result: { Key: { Name: 'text', Id: 'text' }, SignatureValid: 'flag' },
   params: {
     data: files('data', 'The data that was signed', { many: false }),
     key: text('The key that has signed; the identity of the node unless given', { short: 'k', complete: 'key' }),

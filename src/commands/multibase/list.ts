@@ -7,6 +7,7 @@ export const multibaseList = defineCommand({
   examples: [{ line: 'tsipfs multibase list --prefix', explains: 'List encodings with their prefixes.' }],
   needs: 'nothing',
   output: 'value',
+  result: [{ Code: 'int', Name: 'text' }],
   params: baseParams,
   run: listBases,
   render: renderBases,

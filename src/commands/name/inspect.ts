@@ -2,6 +2,7 @@ import { defineCommand } from '../../contract/command.ts'
 import { formatDuration } from '../../contract/duration.ts'
 import { Failure } from '../../contract/failure.ts'
 import { files, flag, text } from '../../contract/params.ts'
+import { maybe } from '../../contract/shape.ts'
 import { alignColumns } from '../_table.ts'
 
 export const nameInspect = defineCommand({
@@ -16,6 +17,19 @@ export const nameInspect = defineCommand({
   needs: 'nothing',
   experimental: true,
   output: 'value',
+  result: {
+    Entry: {
+      Value: 'text',
+      ValidityType: maybe('int'),
+      Validity: maybe('time'),
+      Sequence: maybe('int'),
+      TTL: maybe('int: nanoseconds'),
+    },
+    PbSize: 'int',
+    SignatureType: 'text',
+    HexDump: 'text',
+    Validation: maybe({ Valid: 'flag', Reason: 'text', Name: 'text' }),
+  },
   params: {
     record: files('record', 'The record to show', { many: false }),
     verify: text('The name for which the record is to be checked', { placeholder: 'name' }),

@@ -14,6 +14,7 @@ export const p2pClose = defineCommand({
   needs: 'daemon',
   output: 'value',
   experimental: true,
+  result: 'int: how many were closed',
   params: {
     all: flag('Close everything', { short: 'a' }),
     protocol: text('Match the protocol name', { short: 'p' }),

@@ -16,6 +16,7 @@ export const p2pForward = defineCommand({
   ],
   needs: 'daemon',
   experimental: true,
+  result: { Status: 'text: active or closing', Protocol: 'text', Address: 'text' },
   params: {
     protocol: argument('protocol', 'Protocol name; begins with /x/'),
     listen: argument('listen-address', 'TCP address to listen on'),

@@ -14,6 +14,7 @@ export const p2pListen = defineCommand({
   ],
   needs: 'daemon',
   experimental: true,
+  result: { Status: 'text: active or closing', Protocol: 'text', Address: 'text' },
   params: {
     protocol: argument('protocol', 'Protocol name; begins with /x/'),
     target: argument('target-address', 'TCP address of the service'),

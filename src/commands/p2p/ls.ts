@@ -1,5 +1,6 @@
 import { defineCommand } from '../../contract/command.ts'
 import { flag } from '../../contract/params.ts'
+import { maybe } from '../../contract/shape.ts'
 import { tunnelsOf } from './_tunnels.ts'
 
 interface Listeners {
@@ -15,6 +16,7 @@ export const p2pLs = defineCommand({
   needs: 'daemon',
   output: 'value',
   experimental: true,
+  result: { Listeners: maybe([{ Protocol: 'text', ListenAddress: 'text', TargetAddress: 'text' }]) },
   params: { headers: flag('Print a heading (Protocol, Listen Address, Target Address)', { short: 'v' }) },
   async *run(_, { node, signal }): AsyncIterable<Listeners> {
     const listeners = (await tunnelsOf({ node, signal })).listeners()

@@ -1,4 +1,5 @@
 import { defineCommand } from '../../contract/command.ts'
+import { maybe } from '../../contract/shape.ts'
 
 export const pubsubLs = defineCommand({
   path: 'pubsub ls',
@@ -6,6 +7,7 @@ export const pubsubLs = defineCommand({
   needs: 'daemon',
   output: 'value',
   experimental: true,
+  result: { Strings: maybe(['text']) },
   params: {},
   async *run(_input, { node, signal }) {
     const { toMultibase } = await import('../_pubsub.ts')

@@ -1,5 +1,6 @@
 import { defineCommand } from '../../contract/command.ts'
 import { optionalArgument } from '../../contract/params.ts'
+import { maybe } from '../../contract/shape.ts'
 import { renderStrings } from '../_strings.ts'
 
 export const pubsubPeers = defineCommand({
@@ -9,6 +10,7 @@ export const pubsubPeers = defineCommand({
   needs: 'daemon',
   output: 'value',
   experimental: true,
+  result: { Strings: maybe(['text']) },
   params: { topic: optionalArgument('topic', 'Topic to list the peers of', { wire: 'multibase', complete: 'topic' }) },
   async *run(input, { node, signal }) {
     const { nameToBytes } = await import('../../contract/surrogate-escape.ts')

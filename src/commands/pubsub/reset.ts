@@ -11,6 +11,7 @@ export const pubsubReset = defineCommand({
   output: 'value',
   writes: true,
   experimental: true,
+  result: { deleted: 'int' },
   params: { peer: text('Forget those of this peer only', { short: 'p', complete: 'peer', placeholder: 'PEER' }) },
   async *run(input, { node, globals, signal }) {
     const { formatPeerId, parsePeerId } = await import('../../node/peer-id.ts')

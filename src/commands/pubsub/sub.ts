@@ -19,6 +19,7 @@ export const pubsubSub = defineCommand({
   createsRepo: true,
   output: 'stream',
   experimental: true,
+  result: { from: 'text', data: 'text: multibase', seqno: 'text: multibase', topicIDs: ['text: multibase'] },
   params: {
     topic: argument('topic', 'Name of the topic to subscribe to', { wire: 'multibase', complete: 'topic' }),
     format: text('How to print messages', {

@@ -44,6 +44,7 @@ export const repoImportKubo = defineCommand({
   createsRepo: true,
   writes: true,
   localOnly: true,
+  result: { 'Damaged?': 'text', 'Reason?': 'text', 'Progress?': 'int', 'Share?': 'number', 'Summary?': { '*': 'any' } },
   params: {
     path: argument('path', 'Folder of the Kubo repo', { complete: 'folder' }),
     config: flag('Take over the config', { initial: true }),

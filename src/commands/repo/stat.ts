@@ -66,6 +66,7 @@ export const repoStat = defineCommand({
   ],
   needs: 'repo',
   output: 'value',
+  result: { RepoSize: 'int', StorageMax: 'int', NumObjects: 'int', RepoPath: 'text', Version: 'text' },
   params: statParams,
   run: statRepo,
   render: renderStat,

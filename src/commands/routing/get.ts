@@ -1,5 +1,6 @@
 import { defineCommand } from '../../contract/command.ts'
 import { argument } from '../../contract/params.ts'
+import { maybe } from '../../contract/shape.ts'
 import { VALUE } from '../_query-events.ts'
 
 export const routingGet = defineCommand({
@@ -13,6 +14,12 @@ export const routingGet = defineCommand({
   experimental: true,
   worksWithoutRepo: true,
   output: 'value',
+  result: {
+    ID: 'text',
+    Type: 'int: 1 a peer answered, 2 the last peer, 3 an error, 4 a provider, 5 a value, 6 a peer is added, 7 a peer is dialled',
+    Responses: maybe([{ ID: 'text', Addrs: maybe(['text']) }]),
+    Extra: 'text',
+  },
   params: { key: argument('key', 'The key to find a value for') },
   async *run(input, { node, signal }) {
     const { valueOfKey } = await import('../../node/routing-values.ts')

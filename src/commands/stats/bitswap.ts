@@ -1,4 +1,5 @@
 import { defineCommand } from '../../contract/command.ts'
+import { maybe } from '../../contract/shape.ts'
 import { bitswapStatParams, renderBitswapStat, statBitswap } from '../bitswap/stat.ts'
 
 export const statsBitswap = defineCommand({
@@ -8,6 +9,18 @@ export const statsBitswap = defineCommand({
   examples: [{ line: 'tsipfs stats bitswap -v', explains: 'List the peers too.' }],
   needs: 'daemon',
   output: 'value',
+  result: {
+    Wantlist: maybe(['link']),
+    Peers: maybe(['text']),
+    BlocksReceived: 'int',
+    DataReceived: 'int',
+    DupBlksReceived: 'int',
+    DupDataReceived: 'int',
+    MessagesReceived: 'int',
+    BlocksSent: 'int',
+    DataSent: 'int',
+    'ProvideBufLen?': 'int',
+  },
   params: bitswapStatParams,
   run: statBitswap,
   render: renderBitswapStat,

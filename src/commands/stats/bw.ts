@@ -19,6 +19,7 @@ export const statsBw = defineCommand({
   ],
   needs: 'daemon',
   output: input => (input.poll ? 'stream' : 'value'),
+  result: { TotalIn: 'int', TotalOut: 'int', RateIn: 'number', RateOut: 'number' },
   params: {
     peer: text('Only what this peer sent and got', { short: 'p', complete: 'peer' }),
     proto: text('Only what went over this protocol', { short: 't' }),

@@ -8,6 +8,7 @@ export const statsRepo = defineCommand({
   examples: [{ line: 'tsipfs stats repo --human', explains: 'Show sizes in units.' }],
   needs: 'repo',
   output: 'value',
+  result: { RepoSize: 'int', StorageMax: 'int', NumObjects: 'int', RepoPath: 'text', Version: 'text' },
   params: statParams,
   run: statRepo,
   render: renderStat,

@@ -10,6 +10,7 @@ export const swarmAddrs = defineCommand({
   examples: [{ line: 'tsipfs swarm addrs', explains: 'Show every peer whose addresses are known.' }],
   needs: 'daemon',
   output: 'value',
+  result: { Addrs: { '*': ['text'] } },
   params: {},
   async *run(_, { node, signal }): AsyncIterable<Addresses> {
     const { swarm } = await node.network({ signal })

@@ -1,6 +1,7 @@
 import { defineCommand } from '../../contract/command.ts'
 import { Failure } from '../../contract/failure.ts'
 import { argumentList } from '../../contract/params.ts'
+import { maybe } from '../../contract/shape.ts'
 import { renderStrings, type Strings } from '../_strings.ts'
 
 export const swarmDisconnect = defineCommand({
@@ -12,6 +13,7 @@ export const swarmDisconnect = defineCommand({
   examples: [{ line: 'tsipfs swarm disconnect /p2p/12D3KooW…', explains: 'Close all connections to a peer.' }],
   needs: 'daemon',
   output: 'value',
+  result: { Strings: maybe(['text']) },
   params: {
     address: argumentList('address', 'Addresses of peers to disconnect from', { stdin: true, complete: 'peer' }),
   },

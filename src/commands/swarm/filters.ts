@@ -1,4 +1,5 @@
 import { defineCommand } from '../../contract/command.ts'
+import { maybe } from '../../contract/shape.ts'
 import { renderStrings, type Strings } from '../_strings.ts'
 
 export const swarmFilters = defineCommand({
@@ -10,6 +11,7 @@ export const swarmFilters = defineCommand({
   examples: [{ line: 'tsipfs swarm filters', explains: 'List them.' }],
   needs: 'daemon',
   output: 'value',
+  result: { Strings: maybe(['text']) },
   params: {},
   async *run(_, { node, signal }): AsyncIterable<Strings> {
     const filters = (await node.network({ signal })).swarm.filters()

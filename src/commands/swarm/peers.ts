@@ -1,5 +1,6 @@
 import { defineCommand } from '../../contract/command.ts'
 import { flag } from '../../contract/params.ts'
+import { maybe } from '../../contract/shape.ts'
 
 interface Peers {
   readonly Peers: readonly PeerRecord[] | null
@@ -36,6 +37,24 @@ export const swarmPeers = defineCommand({
   ],
   needs: 'daemon',
   output: 'value',
+  result: {
+    Peers: maybe([
+      {
+        Addr: 'text',
+        Peer: 'text',
+        'Latency?': 'text',
+        'Direction?': 'int: 1 inbound, 2 outbound',
+        'Streams?': [{ Protocol: 'text' }],
+        Identify: {
+          ID: 'text',
+          PublicKey: 'text',
+          Addresses: maybe(['text']),
+          AgentVersion: 'text',
+          Protocols: maybe(['text']),
+        },
+      },
+    ]),
+  },
   params: {
     verbose: flag('Show everything', { short: 'v' }),
     streams: flag('Show open streams too'),

@@ -1,4 +1,5 @@
 import { defineCommand } from '../../contract/command.ts'
+import { oneOf } from '../../contract/shape.ts'
 
 /** A limit, or `unlimited`. Memory is a text, as Kubo has it. */
 type Limit = number | string
@@ -29,6 +30,7 @@ export const swarmResources = defineCommand({
   needs: 'daemon',
   output: 'value',
   experimental: true,
+  result: { System: { '*': oneOf('int', 'text') }, Transient: { '*': oneOf('int', 'text') } },
   params: {},
   async *run(_, { node, signal }): AsyncIterable<Resources> {
     const { swarm } = await node.network({ signal })

@@ -8,6 +8,7 @@ export const swarmWait = defineCommand({
   examples: [{ line: 'tsipfs swarm wait --peers=3 --timeout=30s', explains: 'Wait for three peers, half a minute.' }],
   needs: 'daemon',
   output: 'value',
+  result: { Peers: 'int: peers that are connected' },
   params: { peers: int('How many peers', { short: 'n', initial: 1, min: 1 }) },
   async *run(input, { node, signal }) {
     const { swarm } = await node.network({ signal })

@@ -8,6 +8,7 @@ export const updateCheck = defineCommand({
   description: 'Accepted and refused: tsipfs does not replace its own executable.',
   needs: 'nothing',
   localOnly: true,
+  result: 'any',
   params: { pre: flag('Consider pre-releases too') },
   async *run(): AsyncIterable<never> {
     yield* []

@@ -7,6 +7,7 @@ export const updateClean = defineCommand({
   description: 'Accepted and refused: tsipfs does not replace its own executable.',
   needs: 'nothing',
   localOnly: true,
+  result: 'any',
   params: {},
   async *run(): AsyncIterable<never> {
     yield* []

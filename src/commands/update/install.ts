@@ -8,6 +8,7 @@ export const updateInstall = defineCommand({
   description: 'Accepted and refused: tsipfs does not replace its own executable.',
   needs: 'nothing',
   localOnly: true,
+  result: 'any',
   params: {
     version: optionalArgument('version', 'The version to install'),
     pre: flag('Consider pre-releases too'),

@@ -8,6 +8,7 @@ export const updateVersions = defineCommand({
   description: 'Accepted and refused: tsipfs does not replace its own executable.',
   needs: 'nothing',
   localOnly: true,
+  result: 'any',
   params: {
     count: int('How many versions to list', { short: 'n', initial: 30 }),
     pre: flag('Consider pre-releases too'),

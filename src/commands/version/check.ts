@@ -11,6 +11,13 @@ export const versionCheck = defineCommand({
   examples: [{ line: 'tsipfs version check', explains: 'See whether others run a later version.' }],
   needs: 'daemon',
   output: 'value',
+  result: {
+    UpdateAvailable: 'flag',
+    RunningVersion: 'text',
+    GreatestVersion: 'text',
+    PeersSampled: 'int',
+    WithGreaterVersion: 'int',
+  },
   params: {
     minPercent: int('Percentage (1-100) of peers with a later version that makes an update available', {
       short: 't',

@@ -5,6 +5,7 @@ export const versionDeps = defineCommand({
   summary: 'List the packages that tsipfs is made of',
   examples: [{ line: 'tsipfs version deps', explains: 'List packages with their versions.' }],
   needs: 'nothing',
+  result: { Path: 'text', Version: 'text', ReplacedBy: 'text', Sum: 'text' },
   params: {},
   async *run() {
     const { dependencies } = await import('../../node/build.ts')

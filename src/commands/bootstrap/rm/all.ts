@@ -8,6 +8,7 @@ export const bootstrapRmAll = defineCommand({
   needs: 'repo',
   writes: true,
   output: 'value',
+  result: { Peers: ['text'] },
   params: {},
   run: (_, context) => removeAll(context),
   render: renderPeers('removed '),

@@ -14,6 +14,7 @@ export const configProfileApply = defineCommand({
   ],
   needs: 'repo',
   output: 'value',
+  result: { OldCfg: { '*': 'any' }, NewCfg: { '*': 'any' } },
   params: {
     profile: argument('profile', 'The profile to apply: see tsipfs config profile ls'),
     dryRun: flag('Change nothing, and print what would change'),

@@ -1,5 +1,6 @@
 import { defineCommand } from '../../../contract/command.ts'
 import { flag } from '../../../contract/params.ts'
+import { maybe } from '../../../contract/shape.ts'
 import { tunnelsOf } from '../_tunnels.ts'
 
 interface Streams {
@@ -20,6 +21,7 @@ export const p2pStreamLs = defineCommand({
   needs: 'daemon',
   output: 'value',
   experimental: true,
+  result: { Streams: maybe([{ HandlerID: 'text', Protocol: 'text', OriginAddress: 'text', TargetAddress: 'text' }]) },
   params: { headers: flag('Print a heading (ID, Protocol, Origin, Target)', { short: 'v' }) },
   async *run(_, { node, signal }): AsyncIterable<Streams> {
     const streams = (await tunnelsOf({ node, signal })).streams()

@@ -14,6 +14,12 @@ export const swarmAddrsAutonat = defineCommand({
   examples: [{ line: 'tsipfs swarm addrs autonat', explains: 'Find out whether this node can be dialled.' }],
   needs: 'daemon',
   output: 'value',
+  result: {
+    reachability: 'text: Public, Private or Unknown',
+    'reachable?': ['text'],
+    'unreachable?': ['text'],
+    'unknown?': ['text'],
+  },
   params: {},
   async *run(_, { node, signal }): AsyncIterable<Reachability> {
     const { swarm } = await node.network({ signal })

@@ -1,5 +1,6 @@
 import { defineCommand } from '../../../contract/command.ts'
 import { flag } from '../../../contract/params.ts'
+import { maybe } from '../../../contract/shape.ts'
 import { renderStrings, type Strings } from '../../_strings.ts'
 
 export const swarmAddrsLocal = defineCommand({
@@ -8,6 +9,7 @@ export const swarmAddrsLocal = defineCommand({
   examples: [{ line: 'tsipfs swarm addrs local --id', explains: 'Show addresses that "swarm connect" takes.' }],
   needs: 'daemon',
   output: 'value',
+  result: { Strings: maybe(['text']) },
   params: { id: flag('Show the peer id in addresses') },
   async *run(input, { node, signal }): AsyncIterable<Strings> {
     const { swarm, peerId } = await node.network({ signal })

@@ -1,5 +1,6 @@
 import { defineCommand } from '../../../contract/command.ts'
 import { argumentList } from '../../../contract/params.ts'
+import { maybe } from '../../../contract/shape.ts'
 import { renderStrings, type Strings } from '../../_strings.ts'
 
 export const swarmFiltersAdd = defineCommand({
@@ -9,6 +10,7 @@ export const swarmFiltersAdd = defineCommand({
   examples: [{ line: 'tsipfs swarm filters add /ip4/192.168.0.0/ipcidr/16', explains: 'Refuse 192.168.0.0/16.' }],
   needs: 'daemon',
   output: 'value',
+  result: { Strings: maybe(['text']) },
   params: { address: argumentList('address', 'Filters to add', { stdin: true }) },
   async *run(input, { node, signal }): AsyncIterable<Strings> {
     const [{ swarm }, { checkMasks, putFilters, filtersOf }] = await Promise.all([

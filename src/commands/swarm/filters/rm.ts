@@ -1,5 +1,6 @@
 import { defineCommand } from '../../../contract/command.ts'
 import { argumentList } from '../../../contract/params.ts'
+import { maybe } from '../../../contract/shape.ts'
 import { renderStrings, type Strings } from '../../_strings.ts'
 
 export const swarmFiltersRm = defineCommand({
@@ -9,6 +10,7 @@ export const swarmFiltersRm = defineCommand({
   examples: [{ line: 'tsipfs swarm filters rm all', explains: 'Remove every filter.' }],
   needs: 'daemon',
   output: 'value',
+  result: { Strings: maybe(['text']) },
   params: { address: argumentList('address', 'Filters to remove, or "all"', { stdin: true }) },
   async *run(input, { node, signal }): AsyncIterable<Strings> {
     const [{ swarm }, { checkMasks, putFilters, filtersOf }] = await Promise.all([

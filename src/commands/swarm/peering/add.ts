@@ -9,6 +9,7 @@ export const swarmPeeringAdd = defineCommand({
     'daemon ends; Peering.Peers in the config is for good.',
   examples: [{ line: 'tsipfs swarm peering add /ip4/192.0.2.1/tcp/4001/p2p/12D3KooW…', explains: 'Keep a peer.' }],
   needs: 'daemon',
+  result: { ID: 'text', Status: 'text' },
   params: { address: argumentList('address', 'Addresses of peers to stay connected to', { complete: 'peer' }) },
   async *run(input, { node, signal }) {
     const [{ peering }, { parseTarget }] = await Promise.all([

@@ -6,6 +6,7 @@ export const swarmPeeringLs = defineCommand({
   examples: [{ line: 'tsipfs swarm peering ls', explains: 'List them, with the addresses that were given.' }],
   needs: 'daemon',
   output: 'value',
+  result: { Peers: [{ ID: 'text', Addrs: ['text'] }] },
   params: {},
   async *run(_, { node, signal }) {
     const { peering } = await node.network({ signal })

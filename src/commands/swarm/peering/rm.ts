@@ -7,6 +7,7 @@ export const swarmPeeringRm = defineCommand({
   description: 'A connection that is open stays open.',
   examples: [{ line: 'tsipfs swarm peering rm 12D3KooW…', explains: 'Let a peer go.' }],
   needs: 'daemon',
+  result: { ID: 'text', Status: 'text' },
   params: { id: argumentList('ID', 'Ids of the peers', { complete: 'peer' }) },
   async *run(input, { node, signal }) {
     const [{ peering }, { parsePeer }] = await Promise.all([
