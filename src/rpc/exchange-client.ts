@@ -241,7 +241,6 @@ class DaemonExchange implements Exchange {
     // Whoever needed it to be durable has flushed, and heard of a failure.
     await this.flush({ signal: AbortSignal.timeout(LAST_FLUSH_TIMEOUT_MS) }).catch(() => undefined)
     this.#writer.end()
-    this.#socket.destroySoon()
   }
 }
 

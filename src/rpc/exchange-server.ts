@@ -91,7 +91,9 @@ class Client {
   constructor(options: ExchangeServerOptions, socket: Socket, flusher: Flusher) {
     this.#options = options
     this.#socket = socket
-    this.#writer = new FrameWriter(socket)
+    this.#writer = new FrameWriter(socket, () => {
+      if (socket.isPaused()) socket.resume()
+    })
     this.#flusher = flusher
   }
 
@@ -124,10 +126,7 @@ class Client {
       this.#socket.destroy()
       if (!(error instanceof Failure)) this.#options.bug(error)
     }
-    if (this.#socket.writableLength > BACKLOG_BYTES_MAX && !this.#socket.isPaused()) {
-      this.#socket.pause()
-      this.#socket.once('drain', () => this.#socket.resume())
-    }
+    if (this.#writer.backlogBytes > BACKLOG_BYTES_MAX) this.#socket.pause()
   }
 
   #frame({ kind, body }: Frame): void {

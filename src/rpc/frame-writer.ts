@@ -3,50 +3,70 @@ import type { Socket } from 'node:net'
 /** Pieces below this size are put together. */
 const PIECE_BYTES = 32 * 1024
 
-/** Writes frames to a connection: those of one turn together, small pieces in one. */
+/**
+ * Writes frames to a connection: those of one turn together, small pieces in one. The next piece is written when the
+ * last was taken: a stream that holds several copies them together.
+ */
 export class FrameWriter {
   readonly #socket: Socket
-  #pieces: Uint8Array[] = []
+  readonly #pieces: Uint8Array[] = []
+  #bytes = 0
   #isScheduled = false
+  #isEnding = false
+  readonly #emptied: () => void
 
-  constructor(socket: Socket) {
+  /** `emptied` is called when all that waited was taken. */
+  constructor(socket: Socket, emptied: () => void = () => undefined) {
     this.#socket = socket
+    this.#emptied = emptied
+  }
+
+  /** How many bytes wait to be taken. */
+  get backlogBytes(): number {
+    return this.#bytes
   }
 
   write(pieces: readonly Uint8Array[]): void {
-    for (const piece of pieces) if (piece.length > 0) this.#pieces.push(piece)
+    for (const piece of pieces) {
+      if (piece.length === 0) continue
+      this.#pieces.push(piece)
+      this.#bytes += piece.length
+    }
     if (this.#isScheduled) return
     this.#isScheduled = true
-    setImmediate(() => this.#flush())
+    setImmediate(this.#writeNext)
   }
 
-  #flush(): void {
-    this.#isScheduled = false
-    const pieces = this.#pieces
-    this.#pieces = []
-    if (this.#socket.destroyed) return
-    let small: Uint8Array[] = []
-    for (const piece of pieces) {
-      if (piece.length < PIECE_BYTES) {
-        small.push(piece)
-        continue
-      }
-      this.#writeAll(small)
-      small = []
-      this.#socket.write(piece)
+  readonly #writeNext = (): void => {
+    const next = this.#socket.destroyed ? undefined : this.#take()
+    if (next !== undefined) {
+      this.#socket.write(next, () => {
+        this.#bytes -= next.length
+        this.#writeNext()
+      })
+      return
     }
-    this.#writeAll(small)
+    this.#isScheduled = false
+    if (this.#isEnding) this.#socket.end()
+    this.#emptied()
   }
 
-  #writeAll(pieces: readonly Uint8Array[]): void {
-    const [first] = pieces
-    if (first === undefined) return
-    this.#socket.write(pieces.length === 1 ? first : Buffer.concat(pieces))
+  /** Returns a large piece, or all the small ones in front. */
+  #take(): Uint8Array | undefined {
+    let count = 0
+    let bytes = 0
+    for (const piece of this.#pieces) {
+      if (count > 0 && (piece.length >= PIECE_BYTES || bytes >= PIECE_BYTES)) break
+      count += 1
+      bytes += piece.length
+    }
+    const some = this.#pieces.splice(0, count)
+    return some.length <= 1 ? some[0] : Buffer.concat(some)
   }
 
-  /** Writes what is left, and says that nothing follows. */
+  /** Says that nothing follows what was written. */
   end(): void {
-    this.#flush()
-    this.#socket.end()
+    this.#isEnding = true
+    if (!this.#isScheduled) this.#socket.end()
   }
 }

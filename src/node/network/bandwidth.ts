@@ -1,6 +1,7 @@
 import type { Connection, Metrics, MultiaddrConnection, Stream } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Bandwidth } from './network.ts'
+import { COUNT_BYTES } from './tls.ts'
 
 /** Peers, and protocols, that are counted by themselves. */
 const PEERS_MAX = 4_096
@@ -57,6 +58,11 @@ export class BandwidthCounter {
     const meter = new Meter()
     this.#unknown.set(connection.remoteAddr, meter)
     tap(connection, [this.#total, meter])
+    // TLS may encrypt on the socket itself, past the connection.
+    Reflect.set(connection, COUNT_BYTES, (bytesIn: number, bytesOut: number) => {
+      this.#total.add(bytesIn, bytesOut)
+      meter.add(bytesIn, bytesOut)
+    })
   }
 
   #trackStream(stream: Stream): void {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { CID } from 'multiformats/cid'
 import { create as createDigest } from 'multiformats/hashes/digest'
 import { type MultihashDigest, SHA2_256 } from '../../hash.ts'
@@ -65,14 +66,11 @@ export function prefixOf(cid: CID): Uint8Array {
   return Uint8Array.from(bytes)
 }
 
-/** From so many bytes on a hash is worth a trip to the thread pool. */
-const POOL_BYTES_MIN = 32 * 1024
-
-/** Returns the multihash of a block: large ones are hashed on the thread pool. Rejects hash functions that are refused. */
+/** Returns the multihash of a block. Rejects hash functions that are refused. */
 export async function hashBlock(prefix: Prefix, data: Uint8Array): Promise<MultihashDigest> {
-  if (prefix.hash === SHA2_256 && prefix.length === 32 && data.length >= POOL_BYTES_MIN) {
-    const hash = await crypto.subtle.digest('SHA-256', data as Uint8Array<ArrayBuffer>)
-    return createDigest(SHA2_256, new Uint8Array(hash))
+  // On this thread: the thread pool would have to be given a copy, and other processes need its cores.
+  if (prefix.hash === SHA2_256 && prefix.length === 32) {
+    return createDigest(SHA2_256, createHash('sha256').update(data).digest())
   }
   const { digest } = await import('../../hash.ts')
   return await digest(prefix.hash, data, prefix.length)
