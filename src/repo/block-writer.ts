@@ -1,6 +1,6 @@
 import type { CID } from 'multiformats/cid'
 import { Failure } from '../contract/failure.ts'
-import type { BlockIndex, Row } from './block-index.ts'
+import { type BlockIndex, PACK_OF_FILES, type Row } from './block-index.ts'
 import { equalBytes } from './check.ts'
 import type { Place } from './pack-reader.ts'
 import type { OpenPack, PackWriter } from './pack-writer.ts'
@@ -182,6 +182,8 @@ export class BlockWriter {
       for (const [nth, pending] of some.entries()) {
         const row = rows[nth]
         pending.fate = row === undefined ? 'new' : row.length === pending.bytes.length ? 'met' : 'heal'
+        // What lies in a file of the user goes when he changes it: a block that is put is kept by the repo itself.
+        if (row?.pack === PACK_OF_FILES) pending.fate = 'heal'
         if (row === undefined || pending.fate === 'heal') continue
         if (row.epoch < present || (pending.leaf && !row.leaf)) pending.fate = 'old'
         met.push({ pending, place: row })

@@ -254,7 +254,7 @@ export class PackBlocks implements DurableBlocks {
   async #beginWriting(options?: Waiting): Promise<BlockWriter> {
     const run = await this.#beginRun(options)
     if (this.#writer !== undefined) return this.#writer
-    const { layout, state, index, reader, filestore, durable } = this.#options
+    const { layout, state, index, reader, durable } = this.#options
     this.#epoch = run.epoch
     const packs = new PackWriter(layout, state, run.slot, durable)
     this.#packs = packs
@@ -263,14 +263,7 @@ export class PackBlocks implements DurableBlocks {
       index,
       packs,
       epoch: () => this.#epoch,
-      readStored: async (items, took) => {
-        const inFiles = items.filter(item => item.place.pack === PACK_OF_FILES)
-        await reader.readMany(
-          items.filter(item => item.place.pack !== PACK_OF_FILES),
-          took,
-        )
-        for (const item of inFiles) took(item, await filestore.read(item.pending.hash, item.place.length))
-      },
+      readStored: (items, took) => reader.readMany(items, took),
     })
     return this.#writer
   }

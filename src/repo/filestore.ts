@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises'
 import { CID } from 'multiformats/cid'
-import { errorCode, systemFailure } from '../contract/failure.ts'
+import { errorCode, Failure, systemFailure } from '../contract/failure.ts'
 import { type BlockIndex, PACK_OF_FILES } from './block-index.ts'
 import type { Checker } from './check.ts'
 import type { Waiting } from './roles.ts'
@@ -14,6 +14,9 @@ export interface FileBlock {
   readonly offset: number
   readonly size: number
 }
+
+/** What became of the bytes of a block: `error` when the system refuses to read them. */
+export type FileState = 'ok' | 'no-file' | 'changed' | 'error'
 
 const LIST_ROWS = 1000
 
@@ -103,6 +106,43 @@ export class Filestore {
     if (bytes === undefined) return `${block.path} is missing`
     if (bytes.length < length) return `${block.path} is too short`
     return (await this.#checker.matches(cid, bytes)) ? bytes : `${block.path} was changed`
+  }
+
+  /** Reads the bytes of a block; returns what became of them, with a reason where they are not what they were. */
+  async check(block: FileBlock): Promise<{ readonly state: FileState; readonly reason: string }> {
+    let bytes: Uint8Array | undefined
+    try {
+      bytes = await readFile(block, block.size)
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error
+      return { state: 'error', reason: error.message }
+    }
+    if (bytes === undefined) return { state: 'no-file', reason: `open ${block.path}: no such file or directory` }
+    const isSame = bytes.length === block.size && (await this.#checker.matches(block.cid, bytes))
+    if (isSame) return { state: 'ok', reason: '' }
+    return { state: 'changed', reason: `data in file did not match. ${block.path} offset ${block.offset}` }
+  }
+
+  /** Forgets where a block lies; a copy that the repo holds itself stays. Returns false when no file held it. */
+  async remove(cid: CID, options: Waiting = {}): Promise<boolean> {
+    const hash = cid.multihash.bytes
+    return await this.#state.write(() => {
+      if (this.#find(hash) === undefined) return false
+      this.forget(hash)
+      if (this.#index.find(hash)?.pack === PACK_OF_FILES) this.#index.delete(hash)
+      return true
+    }, options)
+  }
+
+  /** Returns those of the blocks that the repo holds itself, too. */
+  async alsoStored(blocks: readonly FileBlock[], options: Waiting = {}): Promise<FileBlock[]> {
+    return await this.#state.read(() => {
+      const isStored = ({ cid }: FileBlock): boolean => {
+        const row = this.#index.find(cid.multihash.bytes)
+        return row !== undefined && row.pack !== PACK_OF_FILES
+      }
+      return blocks.filter(isStored)
+    }, options)
   }
 
   /** Returns the bytes of a block unchecked; undefined when there are none. */
