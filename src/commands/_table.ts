@@ -1,8 +1,8 @@
 /**
- * Aligns tab-separated lines as Go's `text/tabwriter` does with spaces, no flags and a padding of one: a column is as
- * wide as its widest cell, over each run of lines that have it; what follows the last tab is left as it is.
+ * Aligns tab-separated lines as Go's `text/tabwriter` does with spaces and no flags: a column is as
+ * wide as its widest cell and a padding, over each run of lines that have it; what follows the last tab is left as it is.
  */
-export function alignColumns(lines: readonly string[], widthMin: number): string[] {
+export function alignColumns(lines: readonly string[], widthMin: number, padding = 1): string[] {
   const rows = lines.map(line => line.split('\t'))
   const widths = rows.map(row => new Array<number>(row.length - 1).fill(0))
   const columnsMax = rows.reduce((most, row) => Math.max(most, row.length - 1), 0)
@@ -10,7 +10,7 @@ export function alignColumns(lines: readonly string[], widthMin: number): string
     for (let from = 0; from < rows.length; ) {
       let to = from
       let width = widthMin
-      for (; column < (rows[to]?.length ?? 0) - 1; to++) width = Math.max(width, lengthOf(rows[to]?.[column]) + 1)
+      for (; column < (rows[to]?.length ?? 0) - 1; to++) width = Math.max(width, lengthOf(rows[to]?.[column]) + padding)
       for (let at = from; at < to; at++) (widths[at] ?? [])[column] = width
       from = Math.max(to, from + 1)
     }

@@ -84,7 +84,7 @@ test('each change of pins and roots is a whole line of the journal, whoever make
       await (seed % 2 ? other : one).values.put(`/local/${seed}`, Uint8Array.of(seed))
     }),
   )
-  await one.values.put('/provide/queue/1', Uint8Array.of(1))
+  await one.values.put('/local/provide/queue/1', Uint8Array.of(1))
   const lines = readFileSync(layoutOf(fresh.path).rootsLog, 'utf8').trimEnd().split('\n')
   assert.equal(lines.length, 100)
   for (const line of lines) assert.notEqual(recordOf(line), undefined, line)

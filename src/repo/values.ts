@@ -6,7 +6,7 @@ import type { State } from './state.ts'
 
 const LIST_ROWS = 500
 /** What begins so can be found anew, and changes often: it is not journalled. */
-const UNJOURNALLED = ['/local/provide/', '/provide', '/dht', '/reprovide', '/cache']
+const UNJOURNALLED = ['/local/provide/', '/local/reprovide/', '/dht/', '/cache/']
 const LAST_CHARACTER = '\u{10ffff}'
 
 type Change = readonly [key: string, value: Uint8Array | undefined]

@@ -1,6 +1,7 @@
 import type { CID } from 'multiformats/cid'
 import type { Waiting } from '../../repo/roles.ts'
 import type { Exchange, FetchState } from '../exchange.ts'
+import type { ProvideSettings } from './provide-settings.ts'
 
 /** The node's side of the network: libp2p and the protocols on it. Peers are named by their ids, as text. */
 export interface Network extends AsyncDisposable {
@@ -188,7 +189,8 @@ export interface Routing {
   findProviders(cid: CID, options?: RoutingOptions & { count?: number }): AsyncIterable<PeerAddresses>
   /** Throws `not-found`. */
   findPeer(peer: string, options?: RoutingOptions): Promise<PeerAddresses>
-  provide(cid: CID, options?: RoutingOptions): Promise<void>
+  /** Tells others that this node has a block. Returns how many peers took it; throws `network` when none did. */
+  provide(cid: CID, options?: RoutingOptions): Promise<number>
   getValue(key: Uint8Array, options?: RoutingOptions): Promise<Uint8Array>
   /** Yields valid values as they are found, in any order, and the same one again and again: `countMax` at most. */
   searchValue(key: Uint8Array, options?: RoutingOptions & { countMax?: number }): AsyncIterable<Uint8Array>
@@ -213,21 +215,36 @@ export interface RoutingTable {
   }[]
 }
 
+/** How providing goes. Times are in milliseconds since 1970. */
 export interface ProvideStat {
+  readonly settings: ProvideSettings
+  readonly startedAt: number
+  /** Since when there has been a peer; undefined when there is none. */
+  readonly connectedSince: number | undefined
+  /** Roots that wait to be provided. */
   readonly queued: number
+  /** Blocks that are provided again and again. */
+  readonly scheduled: number
+  /** Blocks that are being provided now, for the first time and again. */
+  readonly ongoing: number
+  readonly reproviding: number
+  /** Blocks that were provided for the first time, and how long that took in all. */
   readonly provided: number
+  readonly durationMs: number
+  /** Records that peers took. */
+  readonly records: number
   readonly failed: number
   readonly reprovided: number
-  readonly lastDurationMs: number
   readonly lastReprovide: number | undefined
   readonly lastReprovideDurationMs: number
-  readonly averageMs: number
-  readonly intervalMs: number
+  readonly lastReprovideKeys: number
 }
 
 /** Tells others what this node has. */
 export interface Providing {
   stat(): Promise<ProvideStat>
+  /** Looks at the queue now, and tries again what failed. */
+  wake(): void
   /** Forgets what waits to be provided; returns how many. */
   clear(): Promise<number>
   /** Provides everything that the strategy names, now. */

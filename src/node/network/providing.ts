@@ -1,11 +1,243 @@
+import { setTimeout as later } from 'node:timers/promises'
+import type { CID } from 'multiformats/cid'
 import { Failure } from '../../contract/failure.ts'
-import type { Providing, Routing } from './network.ts'
+import { clearQueue } from '../provide-clear.ts'
+import { PROVIDE_QUEUE_KEY, queuedProvides } from '../provide-queue.ts'
+import type { ProvideStat, Providing, Routing } from './network.ts'
 import type { Part, PartContext } from './parts.ts'
+import { dagHere, provideKeys } from './provide-keys.ts'
+import { type ProvideSettings, provideSettings } from './provide-settings.ts'
+import { overEach } from './workers.ts'
 
-/** Returns what tells others, through routing, what this node has. */
-export async function createProviding(_context: PartContext, _routing: Routing): Promise<Part<Providing>> {
-  const refuse = (): never => {
-    throw new Failure('failed', 'this build does not provide yet')
+/** When everything was last provided again: milliseconds since 1970, eight bytes. */
+const LAST_KEY = '/local/reprovide/last'
+const STRATEGY_KEY = '/local/reprovide/strategy'
+/** How soon what other processes queued is noticed. */
+const LOOK_PERIOD_MS = 1_000
+const RETRY_MIN_MS = 1_000
+const RETRY_MAX_MS = 5 * 60_000
+const PROVIDE_TIMEOUT_MS = 60_000
+/** Keys that are taken from the queue in one step. */
+const DONE_MAX = 64
+
+/** Returns what tells others, through routing, what this node has. In a daemon it works on, by itself. */
+export async function createProviding(context: PartContext, routing: Routing): Promise<Part<Providing>> {
+  const isDaemon = context.identity === 'repo' && !context.node.repo.readOnly
+  const provider = new Provider(context, routing, provideSettings(context.config))
+  if (isDaemon) await provider.start()
+  return provider
+}
+
+class Provider implements Providing {
+  readonly #context: PartContext
+  readonly #routing: Routing
+  readonly #settings: ProvideSettings
+  readonly #startedAt = Date.now()
+  #wake = Promise.withResolvers<void>()
+  #retryMs = RETRY_MIN_MS
+  #retryAt = 0
+  #connectedSince: number | undefined
+  #counts = { provided: 0, records: 0, failed: 0, reprovided: 0, ongoing: 0, reproviding: 0, durationMs: 0 }
+  #last: { readonly at: number; readonly durationMs: number; readonly keys: number } | undefined
+
+  constructor(context: PartContext, routing: Routing, settings: ProvideSettings) {
+    this.#context = context
+    this.#routing = routing
+    this.#settings = settings
   }
-  return { stat: refuse, clear: refuse, reprovide: refuse }
+
+  async start(): Promise<void> {
+    if (!this.#settings.isEnabled) return
+    const { libp2p, signal } = this.#context
+    const at = await this.#lastTime()
+    if (at !== undefined) this.#last = { at, durationMs: 0, keys: 0 }
+    await this.#dropQueueOfOldStrategy()
+    const onConnect = (): void => {
+      this.#connectedSince ??= Date.now()
+      this.#retryAt = Math.min(this.#retryAt, Date.now() + RETRY_MIN_MS)
+    }
+    const onDisconnect = (): void => {
+      if (libp2p.getConnections().length === 0) this.#connectedSince = undefined
+    }
+    libp2p.addEventListener('peer:connect', onConnect)
+    libp2p.addEventListener('peer:disconnect', onDisconnect)
+    signal.addEventListener('abort', () => {
+      libp2p.removeEventListener('peer:connect', onConnect)
+      libp2p.removeEventListener('peer:disconnect', onDisconnect)
+      this.wake()
+    })
+    void this.#forever('provide', () => this.#provideQueued())
+    if (this.#settings.intervalMs > 0) void this.#forever('reprovide', () => this.#reprovideWhenDue())
+  }
+
+  wake(): void {
+    this.#retryAt = 0
+    this.#wake.resolve()
+  }
+
+  async stat(): Promise<ProvideStat> {
+    const { repo } = this.#context.node
+    let queued = 0
+    for await (const _ of repo.values.list(PROVIDE_QUEUE_KEY)) queued += 1
+    const keys = this.#settings.sources.has('all') ? (await repo.stat()).blocks : (this.#last?.keys ?? 0)
+    const { intervalMs } = this.#settings
+    return {
+      settings: this.#settings,
+      startedAt: this.#startedAt,
+      connectedSince: this.#connectedSince,
+      queued,
+      scheduled: intervalMs === 0 ? 0 : keys,
+      ...this.#counts,
+      lastReprovide: this.#last?.at,
+      lastReprovideDurationMs: this.#last?.durationMs ?? 0,
+      lastReprovideKeys: this.#last?.keys ?? 0,
+    }
+  }
+
+  async clear(): Promise<number> {
+    return await clearQueue(this.#context.node.repo.values)
+  }
+
+  async reprovide({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<void> {
+    const { node, signal: closing } = this.#context
+    const stop = signal === undefined ? closing : AbortSignal.any([signal, closing])
+    const began = Date.now()
+    let keys = 0
+    const provide = async (cid: CID): Promise<void> => {
+      keys += 1
+      this.#counts.reproviding += 1
+      try {
+        if (await this.#provideOne(cid, stop)) this.#counts.reprovided += 1
+      } finally {
+        this.#counts.reproviding -= 1
+      }
+    }
+    await overEach(provideKeys(node.repo, this.#settings.sources, { signal: stop }), this.#settings.workers, provide)
+    stop.throwIfAborted()
+    this.#last = { at: Date.now(), durationMs: Date.now() - began, keys }
+    const stored = new Uint8Array(8)
+    new DataView(stored.buffer).setBigUint64(0, BigInt(this.#last.at))
+    await node.repo.values.put(LAST_KEY, stored)
+  }
+
+  /** Does a piece of work again and again, until the network ends. What goes wrong is logged. */
+  async #forever(name: string, work: () => Promise<void>): Promise<void> {
+    const { signal, log } = this.#context
+    while (!signal.aborted) {
+      try {
+        await work()
+      } catch (error) {
+        if (signal.aborted) return
+        log('provider', 'error', `${name}: ${error instanceof Error ? error.message : String(error)}`)
+        this.#delay()
+      }
+      await Promise.race([
+        this.#wake.promise,
+        later(LOOK_PERIOD_MS, undefined, { signal, ref: false }).catch(() => undefined),
+      ])
+      this.#wake = Promise.withResolvers()
+    }
+  }
+
+  async #provideQueued(): Promise<void> {
+    const { node, signal } = this.#context
+    if (!this.#mayTry()) return
+    const done = new Map<string, undefined>()
+    const forget = async (): Promise<void> => {
+      await node.repo.values.batch(done)
+      done.clear()
+    }
+    try {
+      for await (const { key, cid, scope } of queuedProvides(node.repo.values)) {
+        const cids = scope === 'dag' ? dagHere(node.repo, cid, { signal }) : [cid]
+        await overEach(cids, this.#settings.workers, each => this.#provideHere(each, signal))
+        done.set(key, undefined)
+        if (done.size >= DONE_MAX) await forget()
+      }
+      this.#retryMs = RETRY_MIN_MS
+    } catch (error) {
+      // Nobody is there, most likely: what is in the queue waits.
+      if (!(error instanceof Failure) || signal.aborted) throw error
+      this.#delay()
+    } finally {
+      if (done.size > 0) await forget()
+    }
+  }
+
+  async #provideHere(cid: CID, signal: AbortSignal): Promise<void> {
+    if (!(await this.#context.node.repo.blocks.has(cid))) return
+    this.#counts.ongoing += 1
+    const began = performance.now()
+    try {
+      const records = await this.#routing.provide(cid, { signal: withLimit(signal) })
+      this.#counts.provided += 1
+      this.#counts.records += records
+      this.#counts.durationMs += performance.now() - began
+    } catch (error) {
+      this.#counts.failed += 1
+      throw error
+    } finally {
+      this.#counts.ongoing -= 1
+    }
+  }
+
+  /** Provides a block; says whether somebody took it. */
+  async #provideOne(cid: CID, signal: AbortSignal): Promise<boolean> {
+    try {
+      this.#counts.records += await this.#routing.provide(cid, { signal: withLimit(signal) })
+      return true
+    } catch (error) {
+      if (signal.aborted) throw error
+      this.#counts.failed += 1
+      return false
+    }
+  }
+
+  async #reprovideWhenDue(): Promise<void> {
+    const due = (this.#last?.at ?? 0) + this.#settings.intervalMs
+    if (Date.now() < due || !this.#mayTry()) return
+    // Without a peer in a table nothing would come of it: the first to fail says so.
+    const before = this.#counts.failed
+    await this.#probe()
+    if (this.#counts.failed > before) this.#delay()
+    else await this.reprovide()
+  }
+
+  /** Provides the first of the keys; whoever fails with that need not begin with all of them. */
+  async #probe(): Promise<void> {
+    const { node, signal } = this.#context
+    for await (const cid of provideKeys(node.repo, this.#settings.sources, { signal })) {
+      await this.#provideOne(cid, signal)
+      return
+    }
+  }
+
+  #mayTry(): boolean {
+    return Date.now() >= this.#retryAt && this.#context.libp2p.getConnections().length > 0
+  }
+
+  #delay(): void {
+    this.#retryAt = Date.now() + this.#retryMs
+    this.#retryMs = Math.min(2 * this.#retryMs, RETRY_MAX_MS)
+  }
+
+  async #lastTime(): Promise<number | undefined> {
+    const stored = await this.#context.node.repo.values.get(LAST_KEY)
+    if (stored === undefined || stored.length !== 8) return undefined
+    return Number(new DataView(stored.buffer, stored.byteOffset).getBigUint64(0))
+  }
+
+  /** What was queued under another strategy is not provided under this one, as in Kubo. */
+  async #dropQueueOfOldStrategy(): Promise<void> {
+    const { values } = this.#context.node.repo
+    const before = await values.get(STRATEGY_KEY)
+    const { strategy } = this.#settings
+    if (before !== undefined && new TextDecoder().decode(before) === strategy) return
+    if (before !== undefined) await clearQueue(values)
+    await values.put(STRATEGY_KEY, new TextEncoder().encode(strategy))
+  }
+}
+
+function withLimit(signal: AbortSignal): AbortSignal {
+  return AbortSignal.any([signal, AbortSignal.timeout(PROVIDE_TIMEOUT_MS)])
 }

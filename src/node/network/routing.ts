@@ -16,6 +16,7 @@ import { readTable } from './routing-tables.ts'
 const SERVICES: Readonly<Record<DhtName, string>> = { wan: 'wanDht', lan: 'lanDht' }
 const PROVIDERS_DEFAULT = 20
 const PREFIX_IPNS = '/ipns/'
+const NO_PEERS = 'failed to find any peer in table'
 
 /** Returns what routing needs of libp2p: the DHTs, unless `Routing.Type` says otherwise. */
 export async function routingServices(base: PartBase): Promise<Services> {
@@ -117,7 +118,7 @@ class CombinedRouting implements Routing {
     throw new Failure('not-found', 'routing: not found', { data: { peer: text } })
   }
 
-  async provide(cid: CID, options: RoutingOptions = {}): Promise<void> {
+  async provide(cid: CID, options: RoutingOptions = {}): Promise<number> {
     let sent = 0
     const dhts = await this.#ready('provide', options)
     await Promise.all(
@@ -128,11 +129,8 @@ class CombinedRouting implements Routing {
         }
       }),
     )
-    if (sent === 0)
-      throw new Failure(
-        'network',
-        dhts.length === 0 ? 'failed to find any peer in table' : 'no peer took the provider record',
-      )
+    if (sent > 0) return sent
+    throw new Failure('network', dhts.length === 0 ? NO_PEERS : 'no peer took the provider record')
   }
 
   async getValue(key: Uint8Array, options: RoutingOptions = {}): Promise<Uint8Array> {
@@ -200,7 +198,7 @@ class CombinedRouting implements Routing {
     options.signal?.throwIfAborted()
     if (taken > 0) return
     const failed = results.find(result => result.status === 'rejected')
-    throw new Failure('network', ready.length === 0 ? 'failed to find any peer in table' : 'no peer took the value', {
+    throw new Failure('network', ready.length === 0 ? NO_PEERS : 'no peer took the value', {
       cause: failed?.reason,
     })
   }
@@ -208,7 +206,7 @@ class CombinedRouting implements Routing {
   async *closestPeers(text: string, options: RoutingOptions = {}): AsyncIterable<PeerAddresses> {
     const peer = parsePeer(text)
     const [dht] = await this.#ready('find-peers', options)
-    if (dht === undefined) throw new Failure('network', 'failed to find any peer in table')
+    if (dht === undefined) throw new Failure('network', NO_PEERS)
     for await (const event of dht.getClosestPeers(peer.toMultihash().bytes, { signal: options.signal })) {
       if (event.name === 'FINAL_PEER') yield addressesOf(event.peer)
       else tell(event, options)
