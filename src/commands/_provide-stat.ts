@@ -161,6 +161,11 @@ class Layout {
     this.#add(column, this.indent + text)
   }
 
+  /** Adds a line that is laid out already. */
+  row(text: string): void {
+    this.#columns[0].push(this.indent + text)
+  }
+
   blank(column: 0 | 1): void {
     if (!this.isBrief) this.#add(column, '')
   }
@@ -274,7 +279,7 @@ function workers(layout: Layout, { workers }: Sweep): void {
   if (!isAsked && !isLow) return
   const word = layout.isTwoColumns ? '' : ' workers'
   const row = (label: string, one: number, other: number): void => {
-    layout.line(0, `  ${label.padEnd(14)} ${String(one).padEnd(9)} ${other}`)
+    layout.row(`  ${label.padEnd(14)} ${String(one).padEnd(9)} ${other}`)
   }
   layout.title(0, 'Workers')
   layout.line(0, `Active${word}: ${workers.active} / ${workers.max} (max)`)
@@ -288,7 +293,7 @@ function workers(layout: Layout, { workers }: Sweep): void {
     return
   }
   layout.line(0, `Free${word}: ${free}`)
-  layout.line(0, `  ${'Workers stats:'.padEnd(14)} ${'Periodic'.padEnd(9)} Burst`)
+  layout.row(`  ${'Workers stats:'.padEnd(14)} ${'Periodic'.padEnd(9)} Burst`)
   row('Active:', workers.active_periodic, workers.active_burst)
   row('Dedicated:', workers.dedicated_periodic, workers.dedicated_burst)
   row('Available:', availablePeriodic, availableBurst)
