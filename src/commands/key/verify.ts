@@ -25,8 +25,7 @@ export const keyVerify = defineCommand({
     ipnsBase,
   },
   async *run(input, { node, source }) {
-    const [{ fileBytes }, { keyRecord, verifyData }, { checkPeerIdBase }, { decodeMultibase }] = await Promise.all([
-      import('../../node/file-bytes.ts'),
+    const [{ fileBytes, keyRecord, verifyData }, { checkPeerIdBase }, { decodeMultibase }] = await Promise.all([
       import('../../node/named-keys.ts'),
       import('../../node/peer-id.ts'),
       import('../../node/multibase.ts'),
