@@ -5,7 +5,7 @@ import { EXIT_STATUS, Failure, failureToRecord, isAbort, systemFailure } from '.
 import type { Io, Sink } from '../contract/io.ts'
 import type { SourceEntry } from '../contract/source.ts'
 import type { FetchState } from '../node/exchange.ts'
-import { completeArguments } from './arguments.ts'
+import { argumentsOfRuns } from './arguments.ts'
 import { coloursOf, wantsColour } from './colour.ts'
 import { renderJson, renderTemplate, renderXml } from './encode.ts'
 import { chooseExecutor } from './executors.ts'
@@ -18,7 +18,7 @@ import { createProgress, fetchText, type ProgressKind } from './progress.ts'
 /** Runs one command line and returns the exit status. Prints failures; throws nothing. */
 export async function run(io: Io): Promise<number> {
   // Until the options are parsed, a failure in JSON can only be guessed from the words.
-  const style = { json: wantsJson(io.args), debug: io.args.includes('--debug') || io.args.includes('-D') }
+  const style = styleOf(io.args)
   try {
     return await runCommandLine(io)
   } catch (error) {
@@ -57,9 +57,25 @@ async function runCommand(command: Command, parsed: Parsed, processIo: Io): Prom
   const signal = timeout === undefined ? processIo.signal : AbortSignal.any([processIo.signal, timeout])
   const io: Io = timeout === undefined ? processIo : { ...processIo, stdin: cutShort(processIo.stdin, timeout) }
   const caller: Caller = { io, globals, signal }
+  try {
+    const runs = await argumentsOfRuns(command, parsed, io)
+    const [first] = runs
+    if (runs.length === 1 && first !== undefined) await runOnce(command, first, caller)
+    else await runEach(command, runs, caller)
+    return 0
+  } catch (error) {
+    if (timeout?.aborted === true && !processIo.signal.aborted && (isAbort(error) || isTimeout(error))) {
+      const text = `timed out after ${String(parsed.globals.timeout)} (context deadline exceeded)`
+      throw new Failure('timeout', text, { hint: 'allow more with --timeout', cause: error })
+    }
+    throw error
+  }
+}
+
+async function runOnce(command: Command, parsed: Parsed, caller: Caller): Promise<void> {
+  const { io, globals, signal } = caller
   const progress = progressKind(command, parsed, io)
-  const completed = await completeArguments(command, parsed, io)
-  const input = Object.hasOwn(command.params, 'progress') ? withProgress(completed, parsed, progress) : completed
+  const input = Object.hasOwn(command.params, 'progress') ? withProgress(parsed, progress) : parsed.input
   command.check?.(input)
   const source = await openSource(command, input, parsed.paths, caller)
   let length: number | undefined
@@ -72,20 +88,34 @@ async function runCommand(command: Command, parsed: Parsed, processIo: Io): Prom
     fetching: progress === 'none' ? undefined : (state: FetchState) => line.note?.(fetchText(state)),
   }
   const call: Call = { input, source, globals, signal, answer }
-  try {
-    await using executor: Executor = await chooseExecutor(command, parsed.globals, globals, io)
-    const view = { ...(await createView(command, call, parsed, io, progress)), length: () => length, progress: line }
-    const outputs = executor.execute(command, call)
-    await show(command, outputs, view, parsed.globals)
-    await view.progress.clear()
-    return 0
-  } catch (error) {
-    if (timeout?.aborted === true && !io.signal.aborted && (isAbort(error) || isTimeout(error))) {
-      const text = `timed out after ${String(parsed.globals.timeout)} (context deadline exceeded)`
-      throw new Failure('timeout', text, { hint: 'allow more with --timeout', cause: error })
+  await using executor: Executor = await chooseExecutor(command, parsed.globals, globals, io)
+  const view = { ...(await createView(command, call, parsed, io, progress)), length: () => length, progress: line }
+  const outputs = executor.execute(command, call)
+  await show(command, outputs, view, parsed.globals)
+  await view.progress.clear()
+}
+
+/** Runs a command that takes one argument for each that came from standard input, and goes on when one fails. */
+async function runEach(command: Command, runs: readonly Parsed[], caller: Caller): Promise<void> {
+  const { io, signal } = caller
+  const kinds = new Set<Failure['kind']>()
+  let failed = 0
+  for (const parsed of runs) {
+    try {
+      await runOnce(command, parsed, caller)
+    } catch (error) {
+      const failure = toFailure(error, signal)
+      const isOwn = failure.kind !== 'bug' && failure.kind !== 'closed-pipe' && failure.kind !== 'timeout'
+      if (signal.aborted || !isOwn) throw error
+      kinds.add(failure.kind)
+      failed += 1
+      await report(error, io, styleOf(io.args))
     }
-    throw error
   }
+  if (failed === 0) return
+  const [kind = 'partial'] = kinds
+  const hasOne = kinds.size === 1 && failed === runs.length
+  throw new Failure(hasOne ? kind : 'partial', `${failed} of ${runs.length} failed`)
 }
 
 /** Yields what comes until the signal aborts, whoever is still waiting for more. */
@@ -105,9 +135,8 @@ async function* cutShort(input: AsyncIterable<Uint8Array>, signal: AbortSignal):
 }
 
 /** A progress switch that was not given follows the terminal: a command then only reports what somebody sees. */
-function withProgress(input: Record<string, unknown>, parsed: Parsed, kind: ProgressKind): Record<string, unknown> {
-  if (parsed.given.has('progress')) return input
-  return { ...input, progress: kind !== 'none' }
+function withProgress({ input, given }: Parsed, kind: ProgressKind): Call['input'] {
+  return given.has('progress') ? input : { ...input, progress: kind !== 'none' }
 }
 
 function progressKind(command: Command, parsed: Parsed, io: Io): ProgressKind {
@@ -250,6 +279,10 @@ function editDistance(a: string, b: string): number {
     row = next
   }
   return row[b.length] ?? 0
+}
+
+function styleOf(args: readonly string[]): { json: boolean; debug: boolean } {
+  return { json: wantsJson(args), debug: args.includes('--debug') || args.includes('-D') }
 }
 
 function wantsJson(args: readonly string[]): boolean {

@@ -34,12 +34,12 @@ export const filesLs = defineCommand({
     }))
     yield { Entries: listed.length === 0 ? null : listed }
   },
-  async render(outputs, { input, out }) {
+  async render(outputs, { input, out, lineEnd = '\n' }) {
     for await (const { Entries } of outputs) {
       const entries = [...(Entries ?? [])]
       if (!input.unsorted) entries.sort((a, b) => (a.Name < b.Name ? -1 : a.Name > b.Name ? 1 : 0))
       const lines = entries.map(({ Name, Type, Size, Hash }) =>
-        input.long ? `${Name}${Type === 1 ? '/' : ''}\t${Hash}\t${Size}\n` : `${Name}\n`,
+        input.long ? `${Name}${Type === 1 ? '/' : ''}\t${Hash}\t${Size}${lineEnd}` : `${Name}${lineEnd}`,
       )
       await out.write(lines.join(''))
     }

@@ -30,7 +30,7 @@ export const pinLs = defineCommand({
   examples: [
     { line: 'tsipfs pin ls --type=recursive --names', explains: 'List the roots that are kept, with names.' },
     { line: 'tsipfs pin ls bafy…', explains: 'Ask whether, and how, one object is pinned.' },
-    { line: 'tsipfs pin ls --expired -q | tsipfs pin rm', explains: 'Remove the pins that have expired.' },
+    { line: 'tsipfs pin ls --expired -q | tsipfs pin rm --stdin', explains: 'Remove the pins that have expired.' },
   ],
   needs: 'repo',
   output: input => (input.stream ? 'stream' : 'value'),

@@ -13,11 +13,14 @@ export async function* localRefs({ node, globals, signal }: Context): AsyncItera
 }
 
 /** Prints references, many at a time. */
-export async function renderRefs(outputs: AsyncIterable<Ref>, { out }: { readonly out: Sink }): Promise<void> {
+export async function renderRefs(
+  outputs: AsyncIterable<Ref>,
+  { out, lineEnd = '\n' }: { readonly out: Sink; readonly lineEnd?: string | undefined },
+): Promise<void> {
   const LINES_BYTES = 16 * 1024
   let lines = ''
   for await (const { Ref } of outputs) {
-    lines += `${Ref}\n`
+    lines += Ref + lineEnd
     if (lines.length < LINES_BYTES) continue
     await out.write(lines)
     lines = ''
