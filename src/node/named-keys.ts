@@ -1,5 +1,4 @@
 import { Failure } from '../contract/failure.ts'
-import type { SourceEntry } from '../contract/source.ts'
 import {
   generateKey,
   marshalPrivateKey,
@@ -27,7 +26,6 @@ export interface KeyRecord {
 
 type KeyHolder = Pick<Repo, 'config' | 'keystore'>
 
-const KEY_TEXT_BYTES_MAX = 64 * 1024
 /** So that nobody is tricked into signing something that means something elsewhere. */
 const SIGNED_PREFIX = 'libp2p-key signed message:'
 const TYPES_USUAL: readonly string[] = ['rsa', 'ed25519', 'secp256k1']
@@ -149,25 +147,6 @@ async function verifyingKey(repo: KeyHolder, name: string): Promise<{ known: str
   // A short public key stands in the peer id as it is; of a longer one there is but the hash.
   if (hash[0] !== 0) throw new Failure('failed', 'public key is not embedded in peer ID')
   return { known: '', publicKey: unmarshalPublicKey(hash.subarray(2)) }
-}
-
-/** Returns the bytes of the one file that was sent along. */
-export async function fileBytes(
-  source: AsyncIterable<SourceEntry>,
-  bytesMax = KEY_TEXT_BYTES_MAX,
-): Promise<Uint8Array> {
-  for await (const entry of source) {
-    if (entry.content === undefined) throw new Failure('usage', `${entry.path}: expected a regular file`)
-    const chunks: Uint8Array[] = []
-    let length = 0
-    for await (const chunk of entry.content()) {
-      length += chunk.length
-      if (length > bytesMax) throw new Failure('usage', `the input is longer than ${bytesMax} bytes`)
-      chunks.push(chunk)
-    }
-    return Uint8Array.from(Buffer.concat(chunks))
-  }
-  throw new Failure('usage', 'no input was given')
 }
 
 async function readKey(bytes: Uint8Array, format: KeyFormat): Promise<PrivateKey> {

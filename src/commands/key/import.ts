@@ -2,6 +2,8 @@ import { defineCommand } from '../../contract/command.ts'
 import { argument, files, flag, text } from '../../contract/params.ts'
 import { ipnsBase } from './_list.ts'
 
+const KEY_BYTES_MAX = 64 * 1024
+
 export const keyImport = defineCommand({
   path: 'key import',
   summary: 'Import a key',
@@ -32,16 +34,19 @@ export const keyImport = defineCommand({
     ipnsBase,
   },
   async *run(input, { node, source }) {
-    const [{ fileBytes, importKey, keyRecord, refuseSelf }, { checkPeerIdBase }, { keyFormat }] = await Promise.all([
-      import('../../node/named-keys.ts'),
-      import('../../node/peer-id.ts'),
-      import('./_format.ts'),
-    ])
+    const [{ fileBytes }, { importKey, keyRecord, refuseSelf }, { checkPeerIdBase }, { keyFormat }] = await Promise.all(
+      [
+        import('../../node/file-bytes.ts'),
+        import('../../node/named-keys.ts'),
+        import('../../node/peer-id.ts'),
+        import('./_format.ts'),
+      ],
+    )
     refuseSelf(input.name, 'import')
     checkPeerIdBase(input.ipnsBase)
     const format = keyFormat(input.format, 'import')
     const options = { format, anyType: input.allowAnyKeyType, encrypt: input.encrypt }
-    const key = await importKey(node.repo, input.name, await fileBytes(source), options)
+    const key = await importKey(node.repo, input.name, await fileBytes(source, KEY_BYTES_MAX), options)
     yield keyRecord(input.name, key, input.ipnsBase)
   },
   async render(outputs, { out }) {

@@ -21,7 +21,8 @@ export const keySign = defineCommand({
     ipnsBase,
   },
   async *run(input, { node, source }) {
-    const [{ fileBytes, keyRecord, signData }, { checkPeerIdBase }, multibase] = await Promise.all([
+    const [{ fileBytes }, { keyRecord, signData }, { checkPeerIdBase }, multibase] = await Promise.all([
+      import('../../node/file-bytes.ts'),
       import('../../node/named-keys.ts'),
       import('../../node/peer-id.ts'),
       import('../../node/multibase.ts'),

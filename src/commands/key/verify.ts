@@ -25,7 +25,8 @@ export const keyVerify = defineCommand({
     ipnsBase,
   },
   async *run(input, { node, source }) {
-    const [{ fileBytes, keyRecord, verifyData }, { checkPeerIdBase }, { decodeMultibase }] = await Promise.all([
+    const [{ fileBytes }, { keyRecord, verifyData }, { checkPeerIdBase }, { decodeMultibase }] = await Promise.all([
+      import('../../node/file-bytes.ts'),
       import('../../node/named-keys.ts'),
       import('../../node/peer-id.ts'),
       import('../../node/multibase.ts'),

@@ -5,20 +5,7 @@ const INPUT_BYTES_MAX = 64 * 1024 * 1024
 
 /** Returns the bytes of the one file that the caller sent along. */
 export async function inputBytes(source: AsyncIterable<SourceEntry>): Promise<Uint8Array> {
-  for await (const entry of source) {
-    if (entry.type !== 'file' || entry.content === undefined) {
-      throw new Failure('usage', `${entry.path}: expected a regular file`)
-    }
-    const chunks: Uint8Array[] = []
-    let length = 0
-    for await (const chunk of entry.content()) {
-      length += chunk.length
-      if (length > INPUT_BYTES_MAX) throw new Failure('usage', `the input is longer than ${INPUT_BYTES_MAX} bytes`)
-      chunks.push(chunk)
-    }
-    return Buffer.concat(chunks)
-  }
-  throw new Failure('usage', 'no input was given')
+  return await (await import('../../node/file-bytes.ts')).fileBytes(source, INPUT_BYTES_MAX)
 }
 
 /** Returns the bytes that a text in multibase stands for. Throws a `usage` Failure in Kubo's words. */
