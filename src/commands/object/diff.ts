@@ -1,5 +1,6 @@
 import { defineCommand } from '../../contract/command.ts'
 import { argument, flag } from '../../contract/params.ts'
+import { maybe } from '../../contract/shape.ts'
 
 interface Change {
   readonly Type: number
@@ -15,6 +16,11 @@ export const objectDiff = defineCommand({
   examples: [{ line: 'tsipfs object diff -v bafy… bafy…', explains: 'Compare two folders, in words.' }],
   needs: 'repo',
   output: 'value',
+  result: {
+    Changes: [
+      { Type: 'int: 0 added, 1 removed, 2 changed', Path: 'text', Before: maybe('link'), After: maybe('link') },
+    ],
+  },
   deprecated: true,
   params: {
     objA: argument('obj_a', 'The object before', { complete: 'cid' }),

@@ -7,6 +7,7 @@ export const objectGet = defineCommand({
   examples: [{ line: 'tsipfs object get bafy…', explains: 'Show data and links as JSON.' }],
   needs: 'repo',
   output: 'value',
+  result: { Links: [{ Name: 'text', Hash: 'cid', Size: 'int' }], Data: 'text' },
   deprecated: true,
   params: {
     key: argument('key', 'The object', { stdin: true, complete: 'cid' }),

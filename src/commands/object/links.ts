@@ -9,6 +9,7 @@ export const objectLinks = defineCommand({
   examples: [{ line: 'tsipfs object links -v bafy…', explains: 'List links with a head line.' }],
   needs: 'repo',
   output: 'value',
+  result: { Hash: 'cid', Links: [{ Name: 'text', Hash: 'cid', Size: 'int' }] },
   deprecated: true,
   params: {
     key: argument('key', 'The object', { stdin: true, complete: 'cid' }),

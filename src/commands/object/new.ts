@@ -11,6 +11,7 @@ export const objectNew = defineCommand({
   createsRepo: true,
   writes: true,
   output: 'value',
+  result: { Hash: 'cid' },
   deprecated: true,
   params: { template: optionalArgument('template', 'What it is made from: unixfs-dir') },
   async *run(input, { node, globals, signal }) {

@@ -11,6 +11,7 @@ export const objectPut = defineCommand({
   createsRepo: true,
   writes: true,
   output: 'value',
+  result: { Hash: 'cid' },
   deprecated: true,
   params: {
     data: files('data', 'The object', { many: false }),

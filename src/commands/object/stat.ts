@@ -7,6 +7,14 @@ export const objectStat = defineCommand({
   examples: [{ line: 'tsipfs object stat bafy…', explains: 'Show the sizes of an object.' }],
   needs: 'repo',
   output: 'value',
+  result: {
+    Hash: 'cid',
+    NumLinks: 'int',
+    BlockSize: 'int',
+    LinksSize: 'int',
+    DataSize: 'int',
+    CumulativeSize: 'int',
+  },
   deprecated: true,
   params: {
     key: argument('key', 'The object', { stdin: true, complete: 'cid' }),

@@ -12,6 +12,7 @@ export function dataPatch(path: string, summary: string, combine: (old: Uint8Arr
     needs: 'repo',
     writes: true,
     output: 'value',
+    result: { Hash: 'cid' },
     deprecated: true,
     params: {
       root: argument('root', 'The object to begin with', { complete: 'cid' }),

@@ -10,6 +10,7 @@ export const objectPatchAddLink = defineCommand({
   needs: 'repo',
   writes: true,
   output: 'value',
+  result: { Hash: 'cid' },
   deprecated: true,
   params: {
     root: argument('root', 'The object to begin with', { complete: 'cid' }),
