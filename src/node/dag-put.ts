@@ -113,10 +113,12 @@ function isLeaf(cid: CID, bytes: Uint8Array): boolean {
 /** How many blocks, and for how long, wait for one flush. */
 const BATCH_MAX = 256
 const BATCH_MS = 200
+/** When no further block comes for so long, those that are there are made durable. */
+const IDLE_MS = 5
 
 /**
  * Stores blocks and yields what stands for each, in order, when they are durable and (with `pin`) pinned. Blocks that
- * come quickly are made durable together.
+ * come quickly are made durable together; none waits for one that is yet to come.
  */
 export async function* storeAll<T>(
   repo: Pick<Repo, 'blocks' | 'pins'>,
@@ -134,12 +136,39 @@ export async function* storeAll<T>(
     since = performance.now()
     return records
   }
-  for await (const { cid, bytes, record } of blocks) {
-    await storeBlock(repo, cid, bytes, { signal })
-    waiting.push({ cid, record })
-    if (waiting.length >= BATCH_MAX || performance.now() - since > BATCH_MS) yield* await finish()
+  const source = blocks[Symbol.asyncIterator]()
+  try {
+    for (let next = source.next(); ; ) {
+      const due = waiting.length === 0 ? undefined : Math.min(IDLE_MS, since + BATCH_MS - performance.now())
+      const result = due === undefined ? await next : await within(next, due)
+      if (result === undefined || result.done === true) {
+        if (waiting.length > 0) yield* await finish()
+        if (result !== undefined) return
+        continue
+      }
+      const { cid, bytes, record } = result.value
+      if (waiting.length === 0) since = performance.now()
+      await storeBlock(repo, cid, bytes, { signal })
+      waiting.push({ cid, record })
+      if (waiting.length >= BATCH_MAX) yield* await finish()
+      next = source.next()
+    }
+  } finally {
+    await source.return?.()
   }
-  if (waiting.length > 0) yield* await finish()
+}
+
+/** Returns what a promise resolves to, or undefined when that takes longer. */
+async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<undefined>(resolve => {
+    timer = setTimeout(() => resolve(undefined), Math.max(0, ms))
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 /** What decides the CID of a node; names as `dag put` takes them. */
