@@ -27,6 +27,7 @@ import { flagAt, textAt, valueAt } from './settings.ts'
 import { tls } from './tls.ts'
 
 const DIAL_TIMEOUT_MS = 15_000
+const ADDRESS_DIAL_TIMEOUT_MS = 10_000
 const UPGRADE_TIMEOUT_MS = 10_000
 const NEGOTIATION_TIMEOUT_MS = 10_000
 /** Inbound connections that are being negotiated. */
@@ -75,6 +76,7 @@ export async function libp2pOptions(input: OptionsInput): Promise<Libp2pOptions>
       maxConnections: connectionsMax,
       maxParallelDials: dialsMax,
       dialTimeout: DIAL_TIMEOUT_MS,
+      addressDialTimeout: ADDRESS_DIAL_TIMEOUT_MS,
       inboundUpgradeTimeout: UPGRADE_TIMEOUT_MS,
       inboundStreamProtocolNegotiationTimeout: NEGOTIATION_TIMEOUT_MS,
       outboundStreamProtocolNegotiationTimeout: NEGOTIATION_TIMEOUT_MS,

@@ -15,7 +15,9 @@ export async function pingOnce(connection: Connection, options: Waiting = {}): P
   let stream: Stream | undefined
   try {
     stream = await connection.newStream(PROTOCOL, { signal, runOnLimitedConnection: true, negotiateFully: true })
-    return await roundTrip(stream, signal)
+    const ms = await roundTrip(stream, signal)
+    connection.rtt = ms
+    return ms
   } catch (error) {
     throw dialFailure(`ping to ${connection.remotePeer} failed`, error)
   } finally {
