@@ -68,6 +68,7 @@ export async function* runDaemon(options: DaemonOptions): AsyncGenerator<{ Messa
       const lines = readyLines(server, gateway, network)
       for (const Message of lines) yield { Message }
       await tellReady(options, lines)
+      network?.settle()
       if (options.enableGc) void collectRegularly(node, state, stopped)
       await aborted(stopped)
     } finally {

@@ -24,7 +24,7 @@ import { noise } from './noise.ts'
 import type { Components, PartBase, Services } from './parts.ts'
 import type { Reachability } from './reachability.ts'
 import { flagAt, textAt, valueAt } from './settings.ts'
-import { tls } from './tls.ts'
+import type { Tls } from './tls.ts'
 
 const DIAL_TIMEOUT_MS = 15_000
 const ADDRESS_DIAL_TIMEOUT_MS = 10_000
@@ -51,6 +51,7 @@ export interface OptionsInput {
   readonly bandwidth: BandwidthCounter
   readonly reachability: Reachability
   readonly swarmKey: Uint8Array | undefined
+  readonly tls: Tls
   readonly services: Services
   readonly onError: ErrorListener
 }
@@ -69,7 +70,7 @@ export async function libp2pOptions(input: OptionsInput): Promise<Libp2pOptions>
     addresses: { ...announceOptions(config, input.listening), listen: [...input.listen, ...listen] },
     transportManager: { faultTolerance: FaultTolerance.NO_FATAL },
     transports: [...(await dialers(config)), ...transports],
-    connectionEncrypters: encrypters(config),
+    connectionEncrypters: encrypters(config, input.tls),
     streamMuxers: [muxer()],
     connectionGater: input.limits.gater(),
     connectionManager: {
@@ -102,13 +103,13 @@ async function dialers(config: Config): Promise<((components: Components) => Tra
 }
 
 /** TLS first: it is several times as fast here. `Swarm.Transports.Security` orders otherwise, or turns one off. */
-function encrypters(config: Config): ((components: Components) => ConnectionEncrypter)[] {
+function encrypters(config: Config, tls: Tls): ((components: Components) => ConnectionEncrypter)[] {
   const rank = (key: string, initial: number): number => {
     const value = valueAt(config, `Swarm.Transports.Security.${key}`)
     return value === false ? Number.POSITIVE_INFINITY : typeof value === 'number' ? value : initial
   }
-  const ranked = [
-    { rank: rank('TLS', 100), encrypter: tls() },
+  const ranked: { rank: number; encrypter: (components: Components) => ConnectionEncrypter }[] = [
+    { rank: rank('TLS', 100), encrypter: tls },
     { rank: rank('Noise', 200), encrypter: noise() },
   ].filter(entry => entry.rank !== Number.POSITIVE_INFINITY)
   if (ranked.length === 0) {

@@ -15,6 +15,8 @@ export interface Network extends AsyncDisposable {
   readonly privateNetwork: string | undefined
   /** The protobuf bytes of the public key. */
   readonly publicKey: Uint8Array
+  /** Begins what the node need not wait for when it starts. Whoever started the network calls it, once it is ready. */
+  settle(): void
   /** The protocols that this node answers, sorted. */
   protocols(): string[]
   readonly swarm: Swarm

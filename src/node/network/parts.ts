@@ -13,6 +13,8 @@ export interface PartBase {
   readonly identity: 'repo' | 'ephemeral'
   /** Aborts when the network is to end, before it is closed. */
   readonly signal: AbortSignal
+  /** Does work that the node need not wait for when it starts: once it is ready, or at once when it is. */
+  later(work: () => void): void
   /** Writes a line to the log of the daemon. */
   log(logger: string, level: LogLevel, text: string): void
 }

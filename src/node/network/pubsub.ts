@@ -23,14 +23,16 @@ export async function pubsubServices(_base: PartBase): Promise<Services> {
 }
 
 /**
- * Returns pubsub on a node that has started. A daemon speaks it from now on, so that its peers learn of it; an
+ * Returns pubsub on a node that has started. A daemon speaks it as soon as it is ready, so that its peers learn of it; an
  * ephemeral node, which is mostly there to fetch something, when it is first asked.
  */
 export async function createPubsub(context: PartContext): Promise<Part<Pubsub>> {
   const settings = pubsubSettings(context.config)
   if (!settings.isEnabled) return disabled(context)
   const pubsub = new LazyPubsub(context, settings)
-  if (context.identity === 'repo') await pubsub.start()
+  if (context.identity === 'repo') {
+    context.later(() => pubsub.start().catch((error: unknown) => context.log('pubsub', 'error', String(error))))
+  }
   return pubsub
 }
 

@@ -22,6 +22,7 @@ import { reachability } from './reachability.ts'
 import { createRouting, routingServices } from './routing.ts'
 import { textsAt } from './settings.ts'
 import { createSwarm } from './swarm.ts'
+import { type Tls, tls } from './tls.ts'
 
 export interface StartOptions {
   /** `repo`: the repo's identity, listening, for the daemon alone. `ephemeral`: a fresh key, a client that dials few. */
@@ -39,11 +40,13 @@ export async function startNetwork(
 ): Promise<Network> {
   const config = await node.repo.config.read()
   const closing = new AbortController()
+  const waiting = new Later()
   const base: PartBase = {
     node,
     config,
     identity: options.identity,
     signal: closing.signal,
+    later: work => waiting.add(work),
     log: (logger, level, text) => node.daemon?.log.write(logger, level, text),
   }
   const started = await startLibp2p(base, options)
@@ -51,7 +54,7 @@ export async function startNetwork(
   stack.defer(() => started.context.libp2p.stop())
   stack.defer(() => closing.abort(new DOMException('the network is closing', 'AbortError')))
   try {
-    return await assemble(started, stack)
+    return await assemble(started, stack, waiting)
   } catch (error) {
     await stack.disposeAsync()
     throw error
@@ -64,6 +67,7 @@ interface Started {
   readonly limits: ConnectionLimits
   readonly bandwidth: BandwidthCounter
   readonly discovery: Discovery
+  readonly encryption: Tls
   readonly swarmKey: Uint8Array | undefined
 }
 
@@ -73,6 +77,7 @@ async function startLibp2p(base: PartBase, { signal, onWarning }: StartOptions):
   const limits = new ConnectionLimits(filters, config, identity)
   const bandwidth = new BandwidthCounter()
   const discovery = new Discovery(base)
+  const encryption = tls()
   const listen = identity === 'repo' ? listenAddresses(config, onWarning) : []
   const refused: string[] = []
   let components: Components | undefined
@@ -88,6 +93,7 @@ async function startLibp2p(base: PartBase, { signal, onWarning }: StartOptions):
     base,
     privateKey,
     swarmKey,
+    tls: encryption,
     reachability: reach,
     listen,
     listening: () => components?.transportManager.getAddrs() ?? [],
@@ -114,7 +120,7 @@ async function startLibp2p(base: PartBase, { signal, onWarning }: StartOptions):
     signal.throwIfAborted()
   }
   await checkListening(libp2p, components, refused, listen, onWarning)
-  return { context: { ...base, libp2p, components }, filters, limits, bandwidth, discovery, swarmKey }
+  return { context: { ...base, libp2p, components }, filters, limits, bandwidth, discovery, encryption, swarmKey }
 }
 
 async function swarmKeyOf({ node }: PartBase): Promise<Uint8Array | undefined> {
@@ -145,7 +151,7 @@ function refusal(args: readonly unknown[]): string {
   return `${String(address)}: ${error instanceof Error ? error.message : String(error)}`
 }
 
-async function assemble(started: Started, stack: AsyncDisposableStack): Promise<Network> {
+async function assemble(started: Started, stack: AsyncDisposableStack, waiting: Later): Promise<Network> {
   const own = <T extends object>(part: T & Partial<AsyncDisposable>): T => {
     const dispose = part[Symbol.asyncDispose]
     if (dispose !== undefined) stack.defer(() => dispose.call(part))
@@ -163,6 +169,7 @@ async function assemble(started: Started, stack: AsyncDisposableStack): Promise<
     identity,
     agentVersion: agentVersion(config),
     publicKey: libp2p.peerId.publicKey === undefined ? new Uint8Array() : publicKeyToProtobuf(libp2p.peerId.publicKey),
+    settle: () => waiting.begin(),
     protocols: () => libp2p.getProtocols().sort(),
     swarm,
     routing,
@@ -178,6 +185,26 @@ async function assemble(started: Started, stack: AsyncDisposableStack): Promise<
       swarmKey === undefined ? undefined : (await import('./private-network.ts')).keyFingerprint(swarmKey),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
-  own(discovery).start(context)
+  own(discovery)
+  context.later(() => discovery.start(context))
+  context.later(() => void started.encryption.prepare())
+  // An ephemeral node has nobody who would say that it is ready.
+  if (identity === 'ephemeral') waiting.begin()
   return network
+}
+
+/** Work that waits until the node is ready. */
+class Later {
+  #works: (() => void)[] | undefined = []
+
+  add(work: () => void): void {
+    if (this.#works === undefined) work()
+    else this.#works.push(work)
+  }
+
+  begin(): void {
+    const works = this.#works ?? []
+    this.#works = undefined
+    for (const work of works) work()
+  }
 }

@@ -1,5 +1,5 @@
 import { Socket } from 'node:net'
-import { connect, TLSSocket, type TLSSocketOptions } from 'node:tls'
+import { connect, createSecureContext, type SecureContext, TLSSocket, type TLSSocketOptions } from 'node:tls'
 import type {
   ComponentLogger,
   ConnectionEncrypter,
@@ -10,7 +10,6 @@ import type {
   StreamMuxerFactory,
   Upgrader,
 } from '@libp2p/interface'
-import { generateCertificate, toMessageStream, toNodeDuplex, verifyPeerCertificate } from '@libp2p/tls/utils'
 
 /** https://github.com/libp2p/specs/blob/master/tls/tls.md */
 const PROTOCOL = '/tls/1.0.0'
@@ -28,38 +27,81 @@ interface TlsComponents {
   readonly upgrader: Upgrader
 }
 
+/** What all connections of a node share. */
+interface Tools
+  extends Pick<typeof import('@libp2p/tls/utils'), 'toMessageStream' | 'toNodeDuplex' | 'verifyPeerCertificate'> {
+  /** The certificate, which says nothing but who this node is. */
+  readonly secureContext: SecureContext
+}
+
+/** TLS as libp2p takes it, and the chance to load in time what the first connection would have to wait for. */
+export interface Tls {
+  (components: TlsComponents): ConnectionEncrypter
+  prepare(): Promise<void>
+}
+
 /**
  * Returns the TLS of libp2p. It does what `@libp2p/tls` 3.1 does, but for two things. That one hands `ALPNProtocols` and
  * `ALPNCallback` to both ends, which Bun refuses: here both ends have the list alone, and the server's order decides,
  * which comes to the same. And where the connection is a TCP socket, the runtime encrypts on that socket itself: through
  * a stream in between every byte would be copied and handed on several times, at 1.7 times the cost.
  */
-export function tls(): (components: TlsComponents) => ConnectionEncrypter {
-  return components => ({
-    protocol: PROTOCOL,
-    secureInbound: (connection, options) => secure(components, connection, true, options),
-    secureOutbound: (connection, options) => secure(components, connection, false, options),
+export function tls(): Tls {
+  let privateKey: PrivateKey | undefined
+  let loading: Promise<Tools> | undefined
+  let tools: Tools | undefined
+  const load = async (key: PrivateKey): Promise<Tools> => {
+    loading ??= loadTools(key)
+    tools = await loading
+    return tools
+  }
+  const encrypter = (components: TlsComponents): ConnectionEncrypter => {
+    privateKey = components.privateKey
+    // Without waiting, where that can be: what comes in meanwhile would have to be copied.
+    const secured = async (connection: MessageStream, isServer: boolean, options?: SecureConnectionOptions) =>
+      secure(components, tools ?? (await load(components.privateKey)), connection, isServer, options)
+    return {
+      protocol: PROTOCOL,
+      secureInbound: (connection, options) => secured(connection, true, options),
+      secureOutbound: (connection, options) => secured(connection, false, options),
+    }
+  }
+  const prepare = async (): Promise<void> => {
+    if (privateKey !== undefined) await load(privateKey)
+  }
+  return Object.assign(encrypter, { prepare })
+}
+
+async function loadTools(privateKey: PrivateKey): Promise<Tools> {
+  const { generateCertificate, toMessageStream, toNodeDuplex, verifyPeerCertificate } = await import(
+    '@libp2p/tls/utils'
+  )
+  const secureContext = createSecureContext({
+    ...(await generateCertificate(privateKey)),
+    minVersion: 'TLSv1.3',
+    maxVersion: 'TLSv1.3',
   })
+  return { secureContext, toMessageStream, toNodeDuplex, verifyPeerCertificate }
 }
 
 async function secure(
   components: TlsComponents,
+  tools: Tools,
   connection: MessageStream,
   isServer: boolean,
   options: SecureConnectionOptions = {},
 ): Promise<SecuredConnection> {
+  options.signal?.throwIfAborted()
   const muxers = options.skipStreamMuxerNegotiation === true ? undefined : components.upgrader.getStreamMuxers()
   const settings: TLSSocketOptions = {
-    ...(await generateCertificate(components.privateKey, options)),
+    secureContext: tools.secureContext,
     isServer,
-    minVersion: 'TLSv1.3',
-    maxVersion: 'TLSv1.3',
     // Certificates are made by the peers themselves: they are checked below, as the specification says.
     rejectUnauthorized: false,
     ALPNProtocols: [...(muxers?.keys() ?? []), 'libp2p'],
   }
   const raw = rawSocket(connection)
-  const duplex = raw ?? toNodeDuplex(connection)
+  const duplex = raw ?? tools.toNodeDuplex(connection)
   const socket = isServer
     ? new TLSSocket(duplex as never, { ...settings, requestCert: true })
     : connect({ socket: duplex, ...settings })
@@ -75,7 +117,7 @@ async function secure(
   socket.on('error', fail)
   options.signal?.addEventListener('abort', onAbort)
   try {
-    return await Promise.race([failed.promise, handshake(socket, connection, muxers, options)])
+    return await Promise.race([failed.promise, handshake(socket, connection, muxers, { ...options, tools })])
   } catch (error) {
     fail(error instanceof Error ? error : new Error(String(error)))
     throw error
@@ -88,14 +130,19 @@ async function handshake(
   socket: TLSSocket,
   connection: MessageStream,
   muxers: Map<string, StreamMuxerFactory> | undefined,
-  options: SecureConnectionOptions,
+  { tools, remotePeer: expected }: SecureConnectionOptions & { tools: Tools },
 ): Promise<SecuredConnection> {
-  await new Promise<void>(resolve => socket.once('secure', () => resolve()))
-  const remotePeer = await verifyPeerCertificate(socket.getPeerCertificate().raw, options.remotePeer, connection.log)
+  const secured = Promise.withResolvers<void>()
+  const onClose = (): void => secured.reject(new Error('the connection was closed during the TLS handshake'))
+  socket.once('secure', secured.resolve)
+  socket.once('close', onClose)
+  await secured.promise
+  socket.off('close', onClose)
+  const remotePeer = await tools.verifyPeerCertificate(socket.getPeerCertificate().raw, expected, connection.log)
   const chosen = socket.alpnProtocol
   // `libp2p` says that the muxer is negotiated later.
   const streamMuxer = typeof chosen === 'string' ? muxers?.get(chosen) : undefined
-  return { remotePeer, connection: toMessageStream(connection, socket), streamMuxer }
+  return { remotePeer, connection: tools.toMessageStream(connection, socket), streamMuxer }
 }
 
 /** Returns the socket of a TCP connection, when nothing that came in on it waits to be read. */
