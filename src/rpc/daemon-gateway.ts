@@ -28,10 +28,10 @@ export async function openGateway({ node, daemon, signal }: DaemonGatewayOptions
   const wanted = addressList(config, 'Gateway')
   const open: Listening[] = []
   const close = async (): Promise<void> => {
-    if (!node.repo.readOnly) await rm(file, { force: true })
+    await rm(file, { force: true })
     await Promise.all(open.map(one => one.close()))
   }
-  if (!node.repo.readOnly) await rm(file, { force: true })
+  await rm(file, { force: true })
   if (wanted.length === 0) return { addresses: [], close }
   const { serveGateway } = await import('../gateway/gateway.ts')
   const bug = (error: unknown): void =>
@@ -40,10 +40,8 @@ export async function openGateway({ node, daemon, signal }: DaemonGatewayOptions
     const listener = serveGateway({ node, config, signal, bug })
     for (const address of wanted) open.push(await listenAt(address, () => listener))
     const addresses = open.map(({ address }) => address)
-    if (!node.repo.readOnly) {
-      const { writeWhole } = await import('../repo/replace-file.ts')
-      await writeWhole(file, urlOf(reachable(addresses[0] ?? '')))
-    }
+    const { writeWhole } = await import('../repo/replace-file.ts')
+    await writeWhole(file, urlOf(reachable(addresses[0] ?? '')))
     return { addresses, close }
   } catch (error) {
     await close()

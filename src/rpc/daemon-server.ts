@@ -44,7 +44,10 @@ export async function serveDaemon(options: DaemonServerOptions): Promise<DaemonS
     policy: policyOf(config.API),
     agent: AGENT,
     signal: options.signal,
-    begun: request => daemon.requests.begin(request),
+    begun: request => {
+      daemon.log.write('rpc', 'debug', `begins ${request.command}`)
+      return daemon.requests.begin(request)
+    },
     bug: error =>
       daemon.log.write('rpc', 'error', error instanceof Error ? (error.stack ?? error.message) : String(error)),
     other: answerVersion,

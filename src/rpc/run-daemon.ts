@@ -42,6 +42,12 @@ export async function* runDaemon(options: DaemonOptions): AsyncGenerator<{ Messa
     env,
     checkOther: async (cid, bytes) => (await import('../node/hash.ts')).checkBlock(cid, bytes),
   })
+  if (repo.readOnly) {
+    await repo[Symbol.asyncDispose]()
+    throw new Failure('failed', `the repo at ${repoPath} is on read-only media, where a daemon cannot work`, {
+      hint: 'commands that only read work there, and need no daemon',
+    })
+  }
   using lock = KernelLock.tryExclusive(layoutOf(repo.path).daemonLock)
   if (lock === undefined) {
     await repo[Symbol.asyncDispose]()
