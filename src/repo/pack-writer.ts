@@ -128,7 +128,7 @@ export class PackWriter implements AsyncDisposable {
 
   /** Promises never to append to a pack; returns false when this run is at it, or has something uncommitted there. */
   avoid(id: number): boolean {
-    if (this.#pack?.id === id || [...this.#retired].some(pack => pack.id === id)) return false
+    if (this.#pack?.id === id || this.#isRetired(id)) return false
     this.#avoided.add(id)
     return true
   }
@@ -154,6 +154,11 @@ export class PackWriter implements AsyncDisposable {
     else this.#retired.add(pack)
   }
 
+  /** Returns true while something in a pack that is full waits for its commit: it must not be cut to its committed end. */
+  #isRetired(id: number): boolean {
+    return [...this.#retired].some(pack => pack.id === id)
+  }
+
   #close(pack: OpenPack): void {
     this.#retired.delete(pack)
     closeSync(pack.fd)
@@ -173,7 +178,7 @@ export class PackWriter implements AsyncDisposable {
     for (const row of rows) {
       const id = Number(row[0])
       const committed = Number(row[1])
-      if (this.#avoided.has(id)) continue
+      if (this.#avoided.has(id) || this.#isRetired(id)) continue
       const file = packFile(this.#layout, id)
       try {
         const fd = openSync(file, 'r+')
@@ -222,7 +227,7 @@ export class PackWriter implements AsyncDisposable {
     for (const name of readdirSync(this.#layout.packs)) {
       const id = packIdFromName(name)
       if (id === undefined || packSlot(id) !== this.#slot) continue
-      if (id === this.#pack?.id || [...this.#retired].some(pack => pack.id === id)) continue
+      if (id === this.#pack?.id || this.#isRetired(id)) continue
       if (this.#state.row('SELECT 1 FROM packs WHERE id = ?', id) === undefined) unlinkSync(packFile(this.#layout, id))
     }
   }
