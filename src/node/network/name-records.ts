@@ -3,15 +3,18 @@ import type { Waiting } from '../../repo/roles.ts'
 import { routingKey } from '../ipns/name.ts'
 import { compareRecords, type NameRecord, parseRecord } from '../ipns/record.ts'
 import { republishForever, republishTimes } from '../ipns/republisher.ts'
+import { NamePubsub } from './name-pubsub.ts'
 import type { NameRecords, Pubsub, Routing } from './network.ts'
 import type { Part, PartContext } from './parts.ts'
+import { flagAt } from './settings.ts'
 
 /** Returns IPNS records over routing and pubsub. In a daemon, what its keys have published is published again. */
 export async function createNameRecords(
   context: PartContext,
-  { routing }: { routing: Routing; pubsub: Pubsub },
+  { routing, pubsub }: { routing: Routing; pubsub: Pubsub },
 ): Promise<Part<NameRecords>> {
-  const names = new RoutedNames(routing)
+  const isFollowing = context.identity === 'repo' && flagAt(context.config, 'Ipns.UsePubsub', false)
+  const names = new RoutedNames(routing, isFollowing ? new NamePubsub(context, pubsub) : undefined)
   if (context.identity === 'repo' && !context.node.repo.readOnly) {
     // A config that cannot be is a failure now, not a line in a log.
     republishTimes(context.config)
@@ -27,18 +30,37 @@ export async function createNameRecords(
 }
 
 class RoutedNames implements NameRecords {
-  readonly pubsub = { enabled: false, subscriptions: (): string[] => [], cancel: (): boolean => false }
   readonly #routing: Routing
+  readonly #topics: NamePubsub | undefined
 
-  constructor(routing: Routing) {
+  constructor(routing: Routing, topics: NamePubsub | undefined) {
     this.#routing = routing
+    this.#topics = topics
+  }
+
+  get pubsub(): NameRecords['pubsub'] {
+    const topics = this.#topics
+    return {
+      enabled: topics !== undefined,
+      subscriptions: () => topics?.subscriptions() ?? [],
+      cancel: name => topics?.cancel(name) ?? false,
+    }
   }
 
   async put(name: Uint8Array, record: Uint8Array, options: Waiting = {}): Promise<void> {
-    await this.#routing.putValue(routingKey(name), record, options)
+    const told = this.#topics?.publish(name, record) ?? Promise.resolve(0)
+    const [put, heard] = await Promise.allSettled([this.#routing.putValue(routingKey(name), record, options), told])
+    options.signal?.throwIfAborted()
+    if (put.status === 'rejected' && !(heard.status === 'fulfilled' && heard.value > 0)) throw put.reason
   }
 
   async *get(name: Uint8Array, options: Waiting & { recordsMax?: number } = {}): AsyncIterable<Uint8Array> {
+    await this.#topics?.follow(name)
+    const heard = this.#topics?.newest(name)
+    if (heard !== undefined) {
+      yield heard
+      return
+    }
     let best: NameRecord | undefined
     const { signal, recordsMax } = options
     for await (const bytes of this.#routing.searchValue(routingKey(name), { signal, countMax: recordsMax })) {
@@ -53,5 +75,9 @@ class RoutedNames implements NameRecords {
       best = record
       yield bytes
     }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#topics?.[Symbol.asyncDispose]()
   }
 }

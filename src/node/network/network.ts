@@ -260,7 +260,7 @@ export interface NameRecords {
   /** Yields records, each valid and newer than the one before. */
   get(name: Uint8Array, options?: Waiting & { recordsMax?: number }): AsyncIterable<Uint8Array>
   /** Names followed by pubsub. */
-  readonly pubsub: { enabled: boolean; subscriptions(): string[]; cancel(name: string): boolean }
+  readonly pubsub: { enabled: boolean; subscriptions(): Uint8Array[]; cancel(name: Uint8Array): boolean }
 }
 
 export interface ForwardedListener {

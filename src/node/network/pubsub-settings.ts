@@ -26,7 +26,8 @@ export function pubsubSettings(config: Config): PubsubSettings {
     })
   }
   return {
-    isEnabled: flagAt(config, 'Pubsub.Enabled', true),
+    // IPNS over pubsub needs it.
+    isEnabled: flagAt(config, 'Pubsub.Enabled', true) || flagAt(config, 'Ipns.UsePubsub', false),
     router,
     seenMs: Math.max(1_000, durationAt(config, 'Pubsub.SeenMessagesTTL', SEEN_MS)),
   }
