@@ -1,7 +1,7 @@
 /** Names between daemons: records in the DHT, over pubsub and over HTTP, DNSLink, and Kubo. */
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
+import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { Daemon, KUBO } from './daemons.ts'
@@ -10,6 +10,17 @@ import { ended, Place } from './program.ts'
 const BASE = '/dev/shm'
 const WITHOUT_KUBO = KUBO === undefined && 'KUBO_BIN is not set'
 const EMPTY = '/ipfs/bafkqaaa'
+
+/** Starts an HTTP server on loopback, which ends with the test. */
+async function serve(answer: RequestListener) {
+  const server = createServer(answer)
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const close = (): void => {
+    server.close()
+    server.closeAllConnections()
+  }
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, [Symbol.dispose]: close }
+}
 
 async function fill(request: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const pieces: Uint8Array[] = []
@@ -53,7 +64,7 @@ test('a name that one node publishes is resolved by another, without a daemon, a
   const record = JSON.parse(await b.ok(['routing', 'get', '--enc=json', `/ipns/${name}`])).Extra
   writeFileSync(place.path('record'), Buffer.from(record, 'base64'))
   const shown = await place.ok(['name', 'inspect', `--verify=${name}`, '--dump=false', 'record'])
-  assert.match(shown, /Value: +"\/ipfs\/\S+"[^]*Sequence: +1\n[^]*Valid: true/)
+  assert.match(shown, /Value: +"\/ipfs\/\S+"[\s\S]*Sequence: +1\n[\s\S]*Valid: true/)
   assert.match(await b.ok(['cat', `/ipns/${name}`]), /^second$/)
 })
 
@@ -102,15 +113,14 @@ test('names are followed over pubsub, without a lookup', async () => {
 
 test('records go over HTTP, to publishers and from routers, and forged ones do not count', async () => {
   const records = new Map<string, Buffer>()
-  const server = createServer(async (request, response) => {
+  using server = await serve(async (request, response) => {
     const name = /^\/routing\/v1\/ipns\/(k51\w+)$/.exec(request.url ?? '')?.[1] ?? ''
     if (request.method === 'PUT') records.set(name, await fill(request))
     const record = records.get(name)
     response.writeHead(record === undefined ? 404 : 200, { 'content-type': 'application/vnd.ipfs.ipns-record' })
     response.end(request.method === 'GET' ? record : undefined)
   })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const url = JSON.stringify([`http://127.0.0.1:${(server.address() as AddressInfo).port}`])
+  const url = JSON.stringify([server.url])
   const set = ['--set', `Ipns.DelegatedPublishers=${url}`, '--set', `Routing.DelegatedRouters=${url}`]
   using one = new Place(BASE)
   using other = new Place(BASE)
@@ -125,8 +135,6 @@ test('records go over HTTP, to publishers and from routers, and forged ones do n
   assert.ok(valid)
   records.set(wrong, valid)
   assert.equal((await other.run([...set, 'name', 'resolve', wrong])).status, 3)
-  server.close()
-  server.closeAllConnections()
 })
 
 test('a DNSLink is looked up where the config says, kept as long as it may be, and followed', async () => {
@@ -137,7 +145,7 @@ test('a DNSLink is looked up where the config says, kept as long as it may be, a
     'two.example': [`dnslink=${EMPTY}`, 'dnslink=/ipfs/bafkqabtimvwgy3yk'],
     'loop.example': ['dnslink=/ipns/loop.example'],
   }
-  const server = createServer(async (request, response) => {
+  using server = await serve(async (request, response) => {
     count += 1
     const query = await fill(request)
     const labels: string[] = []
@@ -167,10 +175,9 @@ test('a DNSLink is looked up where the config says, kept as long as it may be, a
     response.writeHead(200, { 'content-type': 'application/dns-message' })
     response.end(Buffer.from([...head, ...query.subarray(12, at + 5), ...answers.flat()]))
   })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   using place = new Place(BASE)
   await place.ok(['init', '--profile=test'])
-  const resolvers = { 'example.': `http://127.0.0.1:${(server.address() as AddressInfo).port}/dns-query` }
+  const resolvers = { 'example.': `${server.url}/dns-query` }
   await place.ok(['config', '--json', 'DNS.Resolvers', JSON.stringify(resolvers)])
   assert.equal(await place.ok(['name', 'resolve', 'site.example']), EMPTY)
   assert.equal(await place.ok(['resolve', '/ipns/site.example']), EMPTY)
@@ -188,8 +195,6 @@ test('a DNSLink is looked up where the config says, kept as long as it may be, a
     const result = await place.run(['name', 'resolve', domain])
     assert.deepEqual([result.status, message.test(result.stderr)], [status, true], result.stderr)
   }
-  server.close()
-  server.closeAllConnections()
 })
 
 test('Kubo resolves what is published here, and the other way round, over pubsub too', {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, test } from 'node:test'
+import { formatName, parseName } from '../../src/node/ipns/name.ts'
 import { Daemon, KUBO } from './daemons.ts'
 import { ended, Place } from './program.ts'
 
@@ -120,7 +121,7 @@ async function router(answers: Readonly<Record<string, { type: string; body: str
 test('HTTP routers are asked for providers and peers, without a daemon too; what they say is checked', async () => {
   const cid = 'bafkreifzjut3te2nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e'
   const peer = '12D3KooWGC6TvWhfajpX6wvJHMYvKpDMXPb3ZnCZ6dMoaMtimQ5U'
-  const key = 'k51qzi5uqu5dixx0r1lhpmkoh7kdgsxaxo2plevmmd1zcr20my5u1nn1zrsym4'
+  const key = formatName(parseName(peer))
   const record = { Schema: 'peer', ID: peer, Addrs: ['/ip4/127.0.0.1/tcp/1', 5], Protocols: ['transport-bitswap'] }
   const strange = [{ Schema: 'peer', ID: 'nobody' }, { Schema: 'unknown', ID: peer }, null, 7]
   using lines = await router({

@@ -10,7 +10,7 @@ import {
   type Transport,
 } from '@libp2p/interface'
 import { ping } from '@libp2p/ping'
-import { tcp } from '@libp2p/tcp'
+
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Libp2pOptions } from 'libp2p'
 import { Failure } from '../../contract/failure.ts'
@@ -24,6 +24,7 @@ import { noise } from './noise.ts'
 import type { Components, PartBase, Services } from './parts.ts'
 import type { Reachability } from './reachability.ts'
 import { flagAt, textAt, valueAt } from './settings.ts'
+import { tcp } from './tcp.ts'
 import type { Tls } from './tls.ts'
 
 const DIAL_TIMEOUT_MS = 15_000

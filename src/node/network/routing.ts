@@ -2,7 +2,7 @@ import type { PeerId } from '@libp2p/interface'
 import type { QueryEvent as DhtEvent } from '@libp2p/kad-dht'
 import type { CID } from 'multiformats/cid'
 import { Failure } from '../../contract/failure.ts'
-import { parsePeer } from './addresses.ts'
+import { parseAddress, parsePeer } from './addresses.ts'
 import { DelegatedRouter } from './delegated-router.ts'
 import type { Dht, DhtName } from './dht.ts'
 import { mergeSources } from './merge.ts'
@@ -54,6 +54,19 @@ export async function createRouting(context: PartContext): Promise<Part<Routing>
   return new CombinedRouting(context, setup, dhts)
 }
 
+/** Dials the peers that --peer names: a node that is gone soon knows no others. What cannot be reached is logged. */
+async function dialNamed({ libp2p, node, identity, signal, log }: PartContext): Promise<void> {
+  if (identity === 'repo') return
+  const dial = async (address: string): Promise<void> => {
+    try {
+      await libp2p.dial(parseAddress(address), { signal })
+    } catch (error) {
+      log('dht', 'debug', `${address}: ${String(error)}`)
+    }
+  }
+  await Promise.all(node.globals.peers.map(dial))
+}
+
 function dhtNames(setup: RoutingSetup): DhtName[] {
   return (['wan', 'lan'] as const).filter(name => setup.dhts[name] !== undefined)
 }
@@ -63,11 +76,13 @@ class CombinedRouting implements Routing {
   readonly #context: PartContext
   readonly #setup: RoutingSetup
   readonly #dhts: ReadonlyMap<DhtName, Dht>
+  readonly #dialled: Promise<void>
 
   constructor(context: PartContext, setup: RoutingSetup, dhts: ReadonlyMap<DhtName, Dht>) {
     this.#context = context
     this.#setup = setup
     this.#dhts = dhts
+    this.#dialled = dialNamed(context)
   }
 
   async *findProviders(cid: CID, options: RoutingOptions & { count?: number } = {}): AsyncIterable<PeerAddresses> {
@@ -221,6 +236,7 @@ class CombinedRouting implements Routing {
   async #ready(method: Method, { signal }: RoutingOptions): Promise<Dht[]> {
     if (!this.#setup.dhtMethods.has(method)) return []
     const dhts = [...this.#dhts.values()]
+    await this.#dialled
     await whenReady(dhts, this.#context, signal)
     return dhts.filter(dht => dht.routingTable.size > 0)
   }
@@ -264,7 +280,13 @@ function recordFrom(router: DelegatedRouter, key: Uint8Array): (stop: AbortSigna
     const name = key.subarray(PREFIX_IPNS.length)
     const bytes = await router.getRecord(name, { signal: stop })
     if (bytes === undefined) return
-    await checkRecord(parseRecord(bytes), name)
+    try {
+      await checkRecord(parseRecord(bytes), name)
+    } catch (error) {
+      // A server that hands out what is not valid has no record.
+      if (error instanceof Failure) return
+      throw error
+    }
     yield bytes
   }
 }
