@@ -9,7 +9,7 @@ import type { Layout } from './layout.ts'
 import type { PackReader } from './pack-reader.ts'
 import { PackWriter } from './pack-writer.ts'
 import { Breath } from './pause.ts'
-import { readAhead } from './read-ahead.ts'
+import { AheadBudget, readAhead } from './read-ahead.ts'
 import type { Block, BlockStat, Blocks, Waiting } from './roles.ts'
 import { Run } from './run.ts'
 import type { State } from './state.ts'
@@ -65,6 +65,7 @@ export function missingFailure(cid: CID): Failure {
 
 /** Blocks in packs, found by the index of the state database. */
 export class PackBlocks implements DurableBlocks {
+  readonly #ahead = new AheadBudget()
   readonly #options: PackBlocksOptions
   #run: Promise<Run> | undefined
   #epoch = 0
@@ -101,6 +102,7 @@ export class PackBlocks implements DurableBlocks {
 
   getMany(cids: Iterable<CID> | AsyncIterable<CID>, options: Waiting = {}): AsyncIterable<Block> {
     return readAhead(cids, {
+      budget: this.#ahead,
       signal: options.signal,
       sizeOf: async cid => (await this.stat(cid, options))?.size ?? 0,
       get: cid => this.get(cid, options),

@@ -12,7 +12,7 @@ import { syncFolder } from './durable.ts'
 import type { Filestore } from './filestore.ts'
 import type { Layout } from './layout.ts'
 import { KernelLock } from './locks.ts'
-import { readAhead } from './read-ahead.ts'
+import { AheadBudget, readAhead } from './read-ahead.ts'
 import type { Block, BlockStat, Waiting } from './roles.ts'
 import type { State } from './state.ts'
 
@@ -45,6 +45,7 @@ interface Pending extends Block {
  * holds it alone: here, other than with packs, one waits for the other.
  */
 export class FlatBlocks implements DurableBlocks {
+  readonly #ahead = new AheadBudget()
   readonly #options: FlatBlocksOptions
   readonly #pending = new Map<string, Pending>()
   #bytes = 0
@@ -80,6 +81,7 @@ export class FlatBlocks implements DurableBlocks {
 
   getMany(cids: Iterable<CID> | AsyncIterable<CID>, options: Waiting = {}): AsyncIterable<Block> {
     return readAhead(cids, {
+      budget: this.#ahead,
       signal: options.signal,
       sizeOf: async cid => (await this.stat(cid))?.size ?? 0,
       get: cid => this.get(cid, options),

@@ -4,7 +4,28 @@ import type { Block } from './roles.ts'
 const BLOCKS_AHEAD_MAX = 64
 const BYTES_AHEAD_MAX = 4 * 1024 * 1024
 
+/** What all readers of one store may hold together: a reader whose consumer does not move must not cost the others. */
+const BYTES_AHEAD_TOTAL_MAX = 32 * 1024 * 1024
+
+/** Counts what the readers of one store hold ahead of their consumers. */
+export class AheadBudget {
+  #bytes = 0
+
+  get hasRoom(): boolean {
+    return this.#bytes < BYTES_AHEAD_TOTAL_MAX
+  }
+
+  take(bytes: number): void {
+    this.#bytes += bytes
+  }
+
+  give(bytes: number): void {
+    this.#bytes -= bytes
+  }
+}
+
 interface ReadAheadOptions {
+  readonly budget?: AheadBudget | undefined
   readonly signal: AbortSignal | undefined
   /** Returns the size of a block, 0 when it is not known. */
   readonly sizeOf: (cid: CID) => Promise<number>
@@ -24,11 +45,14 @@ export async function* readAhead(
 ): AsyncIterable<Block> {
   const source = iteratorOf(cids)
   const ahead: Ahead[] = []
+  const { budget } = options
   let bytesAhead = 0
   let ended = false
+  const mayTake = (): boolean =>
+    ahead.length === 0 || (ahead.length < BLOCKS_AHEAD_MAX && bytesAhead < BYTES_AHEAD_MAX && budget?.hasRoom !== false)
   try {
     for (;;) {
-      while (!ended && ahead.length < BLOCKS_AHEAD_MAX && (ahead.length === 0 || bytesAhead < BYTES_AHEAD_MAX)) {
+      while (!ended && mayTake()) {
         const next = await source.next()
         if (next.done === true) {
           ended = true
@@ -41,14 +65,17 @@ export async function* readAhead(
         bytes.catch(() => undefined)
         ahead.push({ cid, size, bytes })
         bytesAhead += size
+        budget?.take(size)
       }
       options.signal?.throwIfAborted()
       const first = ahead.shift()
       if (first === undefined) return
       bytesAhead -= first.size
+      budget?.give(first.size)
       yield { cid: first.cid, bytes: await first.bytes }
     }
   } finally {
+    budget?.give(bytesAhead)
     if (!ended) await source.return?.()
     await Promise.allSettled(ahead.map(block => block.bytes))
   }

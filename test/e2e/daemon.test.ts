@@ -451,7 +451,7 @@ test('each speaks to the daemon of the other', {
     const cid = await run('--api', here, 'add', '-Q', house.path('file'))
     assert.equal(await run('--api', here, 'cat', cid), 'of both')
     assert.equal(await house.ok(['cat', cid]), 'of both')
-    assert.equal(await run('--api', here, 'pin', 'ls', '--type=recursive', '-q'), cid)
+    assert.ok((await run('--api', here, 'pin', 'ls', '--type=recursive', '-q')).split('\n').includes(cid))
     assert.equal(await run('--api', here, 'diag', 'healthy'), 'ok')
   } finally {
     theirs.kill()
