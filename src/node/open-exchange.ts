@@ -1,9 +1,10 @@
 import type { Config } from '../repo/roles.ts'
 import { type Exchange, type FetchState, NobodyToAsk } from './exchange.ts'
 import type { Network } from './network/network.ts'
-import { textsAt, valueAt } from './network/settings.ts'
+import { textAt, textsAt, valueAt } from './network/settings.ts'
 import type { Node } from './node.ts'
 
+const PEERING_DIALS_MAX = 8
 const NOBODY_HINT = 'name a peer with --peer or a gateway with --gateway, or start a daemon: tsipfs daemon'
 
 /** What a fetch is to hold to, wherever it is carried out. */
@@ -40,7 +41,10 @@ export async function openOwnExchange(
 ): Promise<Exchange> {
   const { onState } = options
   // Nothing of libp2p is loaded when there is nobody whom it could reach.
-  if (hasPeers(config, terms)) return (await options.network()).openExchange({ ...terms, onState })
+  if (hasPeers(config, terms)) {
+    const peers = [...terms.peers, ...peeringAddresses(config)]
+    return (await options.network()).openExchange({ ...terms, peers, onState })
+  }
   if (terms.gateways.length === 0) return new NobodyToAsk(NOBODY_HINT)
   const [{ Fetcher }, { Gateways }, { checkBlock }] = await Promise.all([
     import('./network/fetcher.ts'),
@@ -70,6 +74,17 @@ function hasPeers(config: Config, { peers }: FetchTerms): boolean {
     isFilled(valueAt(config, 'Routing.DelegatedRouters')) ||
     (typeof routers === 'object' && routers !== null && Object.keys(routers).length > 0)
   )
+}
+
+/** The peers of the config that are always to be connected: a few of them. */
+function peeringAddresses(config: Config): string[] {
+  const peers = valueAt(config, 'Peering.Peers')
+  const addresses: string[] = []
+  for (const peer of Array.isArray(peers) ? peers.slice(0, PEERING_DIALS_MAX) : []) {
+    const id = textAt(peer, 'ID')
+    if (id !== undefined) addresses.push(...textsAt(peer, 'Addrs').map(address => `${address}/p2p/${id}`))
+  }
+  return addresses
 }
 
 function isFilled(value: unknown): boolean {

@@ -98,7 +98,7 @@ export async function extendPin(
 async function addBlock(node: PinnerNode, cid: CID, { signal }: Waiting): Promise<number> {
   await node.repo.blocks.protect([cid], { signal })
   const bytes = await node.blocks.get(cid, { signal })
-  await node.repo.blocks.flush({ signal })
+  await node.blocks.flush({ signal })
   return bytes.length
 }
 
@@ -107,7 +107,7 @@ export async function fetchDag(node: PinnerNode, roots: Iterable<CID>, options: 
   const { signal } = options
   const before = (cids: readonly CID[]): Promise<CID[]> => node.repo.blocks.protect(cids, { signal })
   for await (const { size } of visitDag(node.blocks, roots, { signal, before })) await options.visited?.(size)
-  await node.repo.blocks.flush({ signal })
+  await node.blocks.flush({ signal })
 }
 
 /** Removes a pin. Without `recursive` only direct pins go. Throws `not-found` for what is not pinned itself. */

@@ -9,8 +9,9 @@ export const KUBO: string | undefined = process.env.KUBO_BIN
 export class Daemon implements AsyncDisposable {
   readonly place: Place
   readonly program: string
-  readonly #child: ChildProcessByStdio<Writable, Readable, Readable>
-  readonly #over: Promise<Ended>
+  #child: ChildProcessByStdio<Writable, Readable, Readable>
+  #over: Promise<Ended>
+  readonly #args: readonly string[]
   peer = ''
   /** Where peers reach it, with its id. */
   address = ''
@@ -18,6 +19,7 @@ export class Daemon implements AsyncDisposable {
   private constructor(program: string, place: Place, args: readonly string[]) {
     this.program = program
     this.place = place
+    this.#args = args
     this.#child = this.start(['daemon', ...args])
     this.#over = ended(this.#child, { timeoutMs: 300_000 })
   }
@@ -45,13 +47,34 @@ export class Daemon implements AsyncDisposable {
       await run(['config', '--json', key, JSON.stringify(value)])
     }
     const daemon = new Daemon(program, place, options.args ?? [])
-    await printed(daemon.#child, /Daemon is ready/)
-    daemon.peer = await daemon.ok(['id', '-f', '<id>'])
-    const [address] = (await daemon.ok(['swarm', 'addrs', 'listen']))
-      .split('\n')
-      .filter(text => /\/tcp\/\d+$/.test(text))
-    daemon.address = `${address}/p2p/${daemon.peer}`
+    await daemon.#ready()
     return daemon
+  }
+
+  async #ready(): Promise<void> {
+    try {
+      await printed(this.#child, /Daemon is ready/)
+      this.peer = await this.ok(['config', 'Identity.PeerID'])
+      if (this.#args.includes('--offline')) return
+      const listening = (await this.ok(['swarm', 'addrs', 'listen'])).split('\n')
+      this.address = `${listening.find(text => /\/tcp\/\d+$/.test(text))}/p2p/${this.peer}`
+    } catch (error) {
+      await this.kill()
+      throw error
+    }
+  }
+
+  /** Ends the process; the repo stays. */
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    this.#child.kill(signal)
+    await this.#over
+  }
+
+  /** Starts the daemon again, on the same repo. */
+  async restart(): Promise<void> {
+    this.#child = this.start(['daemon', ...this.#args])
+    this.#over = ended(this.#child, { timeoutMs: 300_000 })
+    await this.#ready()
   }
 
   /** Starts a command on its repo. Whoever starts it ends it. */

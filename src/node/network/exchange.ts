@@ -94,14 +94,15 @@ class LibExchange implements NetworkExchange, AsyncDisposable {
       peers = [],
     } = options
     const limits = { lookupTimeoutMs, stallTimeoutMs }
+    const unreached: string[] = []
     const gateways = new Gateways({ urls: options.gateways ?? [], requestTimeoutMs: stallTimeoutMs, check: checkBlock })
     const session = this.#bitswap.newSession({
       ...limits,
       findProviders: providerSearch(this.#context, this.#routing, url => gateways.add(url)),
       isComplete: identity === 'ephemeral' ? () => this.#dials === 0 && libp2p.getDialQueue().length === 0 : undefined,
-      giveUp: ({ cid }, why) => givenUp(cid, why, session, limits),
+      giveUp: ({ cid }, why) => givenUp(cid, why, { ...session.tried, unreached }, limits),
     })
-    void this.#dialAll(peers)
+    void this.#dialAll(peers, text => unreached.push(text))
     return new Fetcher({
       session,
       gateways,
@@ -113,7 +114,7 @@ class LibExchange implements NetworkExchange, AsyncDisposable {
   }
 
   /** Dials peers that were named. Who cannot be reached is written to the log; the others may have what is wanted. */
-  async #dialAll(addresses: readonly string[]): Promise<void> {
+  async #dialAll(addresses: readonly string[], unreached: (text: string) => void): Promise<void> {
     if (addresses.length === 0) return
     const { libp2p, signal, log } = this.#context
     const { parseTarget } = await import('./addresses.ts')
@@ -126,8 +127,13 @@ class LibExchange implements NetworkExchange, AsyncDisposable {
     }
     try {
       const targets = await resolveTargets(addresses, { signal })
-      await Promise.all(targets.map(text => dial(text).catch(error => log('bitswap', 'info', `${text}: ${error}`))))
+      const failed = (text: string, error: unknown): void => {
+        unreached(text)
+        log('bitswap', 'info', `${text}: ${error}`)
+      }
+      await Promise.all(targets.map(text => dial(text).catch(error => failed(text, error))))
     } catch (error) {
+      for (const text of addresses) unreached(text)
       log('bitswap', 'error', String(error))
     } finally {
       this.#dials -= 1

@@ -4,7 +4,7 @@ import { formatDuration } from '../../contract/duration.ts'
 import { Failure } from '../../contract/failure.ts'
 import type { Blocks, Waiting } from '../../repo/roles.ts'
 import type { Exchange, FetchState } from '../exchange.ts'
-import type { GivenUp, Session } from './bitswap/session.ts'
+import type { GivenUp, Session, Tried } from './bitswap/session.ts'
 import type { Gateways } from './gateways.ts'
 
 const STATE_MS = 250
@@ -113,11 +113,16 @@ export interface Limits {
 }
 
 /** Returns what is said of a block that did not come, with what was tried. */
-export function givenUp(cid: CID, why: GivenUp, session: Session, limits: Limits): Failure {
-  const { peers, providers, searches } = session.tried
+export function givenUp(
+  cid: CID,
+  why: GivenUp,
+  { peers, providers, searches, unreached }: Tried & { readonly unreached: readonly string[] },
+  limits: Limits,
+): Failure {
   const asked = [
     peers === 0 ? 'no peer was connected' : `asked ${count(peers, 'peer')}`,
-    searches === 0 ? 'nobody could be asked for providers' : `found ${count(providers, 'provider')}`,
+    ...(unreached.length === 0 ? [] : [`could not reach ${unreached.join(' ')}`]),
+    searches === 0 ? 'looked for no providers' : `found ${count(providers, 'provider')}`,
   ]
   const tried = asked.join(', ')
   const data = {

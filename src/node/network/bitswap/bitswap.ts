@@ -13,6 +13,8 @@ import { decodeMessage, type WireBlock } from './wire.ts'
 
 const DIGEST_BYTES_MIN = 20
 const DIGEST_BYTES_MAX = 128
+/** So many bytes that nobody waits for are taken from a peer: another one may have been faster. */
+const USELESS_BYTES_MAX = 64 * 1024 * 1024
 
 export interface BitswapOptions {
   /** What is here: the server reads it, the client puts there what it receives. */
@@ -29,6 +31,8 @@ interface Counts {
   receivedBlocks: number
   receivedBytes: number
   exchanged: number
+  /** Of what was received, what nobody waited for. */
+  uselessBytes: number
 }
 
 /**
@@ -75,7 +79,12 @@ export class Bitswap {
 
   /** Takes a stream that a peer has opened. */
   accept(stream: Stream, peer: string): void {
-    readStream(stream, bytes => this.#receive(peer, bytes))
+    readStream(
+      stream,
+      bytes => this.#receive(peer, bytes),
+      // A large block that trickles in is no stall.
+      () => this.#client.heardFrom(peer),
+    )
   }
 
   newSession(options: SessionOptions): Session {
@@ -126,7 +135,7 @@ export class Bitswap {
   #countsOf(peer: string): Counts {
     let counts = this.#counts.get(peer)
     if (counts === undefined) {
-      counts = { sentBlocks: 0, sentBytes: 0, receivedBlocks: 0, receivedBytes: 0, exchanged: 0 }
+      counts = { sentBlocks: 0, sentBytes: 0, receivedBlocks: 0, receivedBytes: 0, exchanged: 0, uselessBytes: 0 }
       this.#counts.set(peer, counts)
     }
     return counts
@@ -138,10 +147,7 @@ export class Bitswap {
     this.#total.messages += 1
     this.#countsOf(peer).exchanged += 1
     if (message.presences.length > 0) this.#client.presences(peer, message.presences)
-    if (message.blocks.length > 0) {
-      this.#client.heardFrom(peer)
-      for (const block of message.blocks) void this.#take(peer, block)
-    }
+    for (const block of message.blocks) void this.#take(peer, block)
     if (this.#options.serves && (message.entries.length > 0 || message.full)) {
       const connect = (): Sender => new Sender(() => this.#options.connectionTo(peer))
       return this.#server.receive(peer, message, connect)
@@ -185,12 +191,19 @@ export class Bitswap {
     if (cid === undefined) {
       this.#total.duplicateBlocks += 1
       this.#total.duplicateBytes += data.length
+      counts.uselessBytes += data.length
+      if (counts.uselessBytes > USELESS_BYTES_MAX + counts.receivedBytes / 2) this.#refuse(peer)
       return
     }
     const own = ownBytes(data)
     await this.#options.blocks.put(cid, own)
     this.#client.received({ cid, key }, own, peer)
     void this.offer([cid])
+  }
+
+  /** Who sends more that nobody asked for than what was asked for is not listened to. */
+  #refuse(peer: string): void {
+    this.#options.connectionTo(peer)?.abort(new Error('the peer sends blocks that nobody asked for'))
   }
 
   /** Takes a block that came another way, and was checked: who waits for it has it, and peers are told. */

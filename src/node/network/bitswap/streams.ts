@@ -55,9 +55,13 @@ export class MessageReader {
 
 /**
  * Reads the messages of an inbound stream until it ends. While `onMessage` returns a promise that is pending, nothing
- * more is read and the sender is held back. A message that is none ends the stream.
+ * more is read and the sender is held back. A message that is none ends the stream. `onBytes` hears of every piece.
  */
-export function readStream(stream: Stream, onMessage: (bytes: Uint8Array) => Promise<void> | undefined): void {
+export function readStream(
+  stream: Stream,
+  onMessage: (bytes: Uint8Array) => Promise<void> | undefined,
+  onBytes: () => void = () => undefined,
+): void {
   const reader = new MessageReader()
   let chunks: Uint8Array[] = []
   let isWaiting = false
@@ -95,6 +99,7 @@ export function readStream(stream: Stream, onMessage: (bytes: Uint8Array) => Pro
   stream.maxReadBufferLength = STREAM_BUFFER_BYTES_MAX
   stream.addEventListener('message', ({ data }: StreamMessageEvent) => {
     try {
+      onBytes()
       if (data instanceof Uint8Array) take(data)
       else for (const chunk of data) take(chunk)
     } catch (error) {
