@@ -150,6 +150,7 @@ export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   'refs': () => import('./refs.ts').then(module => module.refs),
   'refs local': () => import('./refs/local.ts').then(module => module.refsLocal),
   'repo backup': () => import('./repo/backup.ts').then(module => module.repoBackup),
+  'repo export-flatfs': () => import('./repo/export-flatfs.ts').then(module => module.repoExportFlatfs),
   'repo gc': () => import('./repo/gc.ts').then(module => module.repoGc),
   'repo import-kubo': () => import('./repo/import-kubo.ts').then(module => module.repoImportKubo),
   'repo ls': () => import('./repo/ls.ts').then(module => module.repoLs),

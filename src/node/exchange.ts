@@ -71,7 +71,7 @@ export class NobodyToAsk implements Exchange {
   }
 
   async get(cid: CID): Promise<Uint8Array> {
-    throw new Failure('not-found', `block ${cid} is not in the repo`, {
+    throw new Failure('not-found', `block ${cid} was not found in the repo`, {
       hint: this.#hint,
       data: { cid: cid.toString() },
     })

@@ -60,7 +60,7 @@ export function isLeaf(cid: CID, marked: boolean): boolean {
 
 /** Returns the failure of a block that is not here. */
 export function missingFailure(cid: CID): Failure {
-  return new Failure('not-found', `block ${cid} is not in the repo`, { data: { cid: cid.toString() } })
+  return new Failure('not-found', `block ${cid} was not found in the repo`, { data: { cid: cid.toString() } })
 }
 
 /** Blocks in packs, found by the index of the state database. */

@@ -20,7 +20,7 @@ const IDENTITY = 0
 const RAW = 0x55
 const SUFFIX = '.data'
 /** Kubo's sharding: the folder is named by the last two characters but one of the key. */
-const SHARDING = '/repo/flatfs/shard/v1/next-to-last/2\n'
+export const FLATFS_SHARDING = '/repo/flatfs/shard/v1/next-to-last/2\n'
 const TEMPORARY = /^\.tmp-[0-9a-f]{16}$/
 const BATCH_BLOCKS_MAX = 1024
 const BATCH_BYTES_DUE = 16 * 1024 * 1024
@@ -275,7 +275,7 @@ async function makeFlatfs(flatfs: string): Promise<void> {
   if ((await sizeOf(file)) !== undefined) return
   await mkdir(flatfs, { recursive: true, mode: 0o700 })
   const temporary = join(flatfs, `.tmp-${randomBytes(8).toString('hex')}`)
-  await writeFile(temporary, SHARDING, { flag: 'wx', flush: true })
+  await writeFile(temporary, FLATFS_SHARDING, { flag: 'wx', flush: true })
   try {
     await link(temporary, file)
   } catch (error) {
@@ -288,6 +288,12 @@ async function makeFlatfs(flatfs: string): Promise<void> {
 
 function nameOf(hash: Uint8Array): string {
   return base32upper.baseEncode(hash)
+}
+
+/** Returns the folder and the file name of a block, by its multihash. */
+export function flatfsPlace(hash: Uint8Array): { shard: string; name: string } {
+  const name = nameOf(hash)
+  return { shard: shardOf(name), name: name + SUFFIX }
 }
 
 function shardOf(name: string): string {

@@ -224,7 +224,7 @@ test('failures and time limits are told in words that clients look for', async (
   )
   await assert.rejects(
     ipfs.block.get(missing, { offline: true } as never),
-    /block was not found locally|not in the repo/,
+    /block was not found locally|not found in the repo/,
   )
   await assert.rejects(ipfs.dag.get(CID.parse(HELLO), { path: 'nothing' }), /no link named|no such link/)
   const stop = new AbortController()

@@ -19,7 +19,10 @@ export const dagResolve = defineCommand({
     yield { Cid: { '/': cid.toString() }, RemPath: remainder.map(segment => `/${segment}`).join('') }
   },
   async render(outputs, { out, globals, input }) {
-    const { decodeCid, formatCid, parseCid } = await import('../../node/cid.ts')
+    const [{ decodeCid, formatCid, parseCid }, { encodeMultibase }] = await Promise.all([
+      import('../../node/cid.ts'),
+      import('../../node/multibase.ts'),
+    ])
     for await (const { Cid, RemPath } of outputs) {
       const cid = parseCid(Cid['/'])
       await out.write(`${globals.cidBase === undefined ? asWritten(input.ref) : formatCid(cid, globals)}${RemPath}`)
@@ -29,7 +32,7 @@ export const dagResolve = defineCommand({
         const [root = ''] = path.replace(/^(\/ip[fn]s\/|\/ipld\/|ipfs:(\/\/)?)/, '').split('/')
         try {
           const { base, cid: first } = decodeCid(root)
-          return first.version === 0 || cid.version === 0 ? formatCid(cid, globals) : base.encode(cid.bytes)
+          return first.version === 0 || cid.version === 0 ? formatCid(cid, globals) : encodeMultibase(base, cid.bytes)
         } catch {
           return formatCid(cid, globals) // The path begins with a name.
         }

@@ -17,7 +17,7 @@ export const filesLs = defineCommand({
   params: {
     path: optionalArgument('path', 'Path to list; / when left out', { complete: 'mfs' }),
     long: flag('Show CIDs and sizes', { short: 'l' }),
-    unsorted: flag('Do not sort: list entries in the order of the folder', { name: 'U' }),
+    unsorted: flag('Do not sort: list entries in the order of the folder', { name: 'U', short: 'U' }),
     ...flushOption,
   },
   async *run(input, { node, globals, signal }) {
