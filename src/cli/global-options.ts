@@ -36,6 +36,11 @@ export const globalOptions = {
   json: flag('Print results as JSON, one object a line; the same as --enc=json', { caller: true }),
   template: text('Print each result as this text, with {Field} filled in', { placeholder: 'text', caller: true }),
   null: flag('End each line of output with NUL instead of a newline', { short: '0', caller: true }),
+  ci: text('Tell a CI system of results and failures: auto, github, gitlab, none; TSIPFS_CI is the default', {
+    values: ['auto', 'github', 'gitlab', 'none'],
+    placeholder: 'system',
+    caller: true,
+  }),
   stdin: flag('Read further arguments from standard input, one a line; with -0 each ends with NUL', { caller: true }),
   streamChannels: flag('Stream channel output', { caller: true, deprecated: true }),
   progress: text('Show progress: auto, bar, plain, json, none', { placeholder: 'kind', caller: true }),

@@ -6,10 +6,11 @@ import type { Io, Sink } from '../contract/io.ts'
 import type { SourceEntry } from '../contract/source.ts'
 import type { FetchState } from '../node/exchange.ts'
 import { argumentsOfRuns } from './arguments.ts'
+import type { CiOutputs, CiSystem } from './ci.ts'
 import { coloursOf, wantsColour } from './colour.ts'
 import { renderJson, renderTemplate, renderXml } from './encode.ts'
 import { chooseExecutor } from './executors.ts'
-import { findCommand } from './find-command.ts'
+import { type Found, findCommand } from './find-command.ts'
 import { type GlobalValues, milliseconds, toGlobals } from './global-options.ts'
 import { commandHelp, groupHelp, type HelpRow, programHelp } from './help.ts'
 import { type Parsed, parse } from './parse.ts'
@@ -33,10 +34,7 @@ async function runCommandLine(io: Io): Promise<number> {
     await complete(io.args.slice(io.args[1] === '--' ? 2 : 1), io)
     return 0
   }
-  const isCommand = (path: string): boolean => Object.hasOwn(commands, path)
-  const isPrefix = (path: string): boolean =>
-    Object.hasOwn(groups, path) || Object.keys(commands).some(name => name.startsWith(`${path} `))
-  const found = findCommand(io.args, isCommand, isPrefix)
+  const found = commandOf(io.args)
   const help = askedHelp(found.rest)
   const load = commands[found.path]
   if (load === undefined || help !== undefined) {
@@ -48,6 +46,13 @@ async function runCommandLine(io: Io): Promise<number> {
   const command = await load()
   const parsed = parse(command, found.rest)
   return await runCommand(command, parsed, io)
+}
+
+function commandOf(args: readonly string[]): Found {
+  const isCommand = (path: string): boolean => Object.hasOwn(commands, path)
+  const isPrefix = (path: string): boolean =>
+    Object.hasOwn(groups, path) || Object.keys(commands).some(name => name.startsWith(`${path} `))
+  return findCommand(args, isCommand, isPrefix)
 }
 
 async function runCommand(command: Command, parsed: Parsed, processIo: Io): Promise<number> {
@@ -90,9 +95,28 @@ async function runOnce(command: Command, parsed: Parsed, caller: Caller): Promis
   const call: Call = { input, source, globals, signal, answer }
   await using executor: Executor = await chooseExecutor(command, parsed.globals, globals, io)
   const view = { ...(await createView(command, call, parsed, io, progress)), length: () => length, progress: line }
+  const ci = await ciOutputs(command, parsed.globals, io)
   const outputs = executor.execute(command, call)
-  await show(command, outputs, view, parsed.globals)
+  await show(command, ci === undefined ? outputs : ci.outputs.watch(outputs), view, parsed.globals)
   await view.progress.clear()
+  await ci?.outputs.tell(ci.system, io)
+}
+
+/** Returns what collects results for the CI system; undefined where there is none, or nothing to tell it. */
+async function ciOutputs(
+  command: Command,
+  values: GlobalValues,
+  { env }: Io,
+): Promise<{ outputs: CiOutputs; system: CiSystem } | undefined> {
+  if (command.outputs === undefined || !mayBeCi(textOf(values.ci), env)) return undefined
+  const { ciSystem, CiOutputs } = await import('./ci.ts')
+  const system = ciSystem(textOf(values.ci), env)
+  return system === 'none' ? undefined : { outputs: new CiOutputs(command), system }
+}
+
+/** Elsewhere the module is not even loaded. */
+function mayBeCi(option: string | undefined, env: Io['env']): boolean {
+  return (option ?? env.TSIPFS_CI) !== undefined || env.GITHUB_ACTIONS !== undefined || env.GITLAB_CI !== undefined
 }
 
 /** Runs a command that takes one argument for each that came from standard input, and goes on when one fails. */
@@ -302,9 +326,19 @@ async function report(error: unknown, io: Io, style: { json: boolean; debug: boo
   const { status } = EXIT_STATUS[failure.kind]
   if (failure.kind === 'closed-pipe' || failure.quiet) return status
   const lines = style.json ? [JSON.stringify(failureToRecord(failure))] : failureLines(failure, style.debug)
+  const annotation = style.json ? undefined : await annotationOf(failure, io)
+  if (annotation !== undefined) lines.push(annotation)
   // Standard error itself may be gone; the status still tells.
   await io.err.write(`${lines.join('\n')}\n`).catch(() => undefined)
   return status
+}
+
+async function annotationOf(failure: Failure, io: Io): Promise<string | undefined> {
+  const option = io.args.find(word => word.startsWith('--ci='))?.slice('--ci='.length)
+  if (!mayBeCi(option, io.env)) return undefined
+  const { ciSystem, githubAnnotation } = await import('./ci.ts')
+  if (ciSystem(option, io.env) !== 'github') return undefined
+  return githubAnnotation(failure, `tsipfs ${commandOf(io.args).path}`.trim())
 }
 
 function toFailure(error: unknown, signal: AbortSignal): Failure {

@@ -91,6 +91,17 @@ export const add = defineCommand({
   needs: 'repo',
   createsRepo: true,
   writes: true,
+  result: {
+    Name: 'text',
+    'Hash?': 'cid: absent in reports of progress',
+    'Bytes?': 'int: how far a file is',
+    'Total?': 'int: bytes of the file, when they are known',
+    'Size?': 'text: bytes of the DAG',
+    'Mode?': 'text',
+    'Mtime?': 'int',
+    'MtimeNsecs?': 'int',
+  },
+  outputs: { cid: 'Hash' },
   params,
   check(input) {
     if (!input.pin && input.pinName !== undefined) {

@@ -119,6 +119,10 @@ export interface Command<P extends Params = Params, O extends Output = Output> {
   readonly output?: OutputKind | ((input: Input<P>) => OutputKind)
   /** The shape of each record that `run` yields, for `tsipfs schema`. None for bytes and nothing. */
   readonly result?: Shape
+  /**
+   * What a CI job takes of the last record that has it: names of outputs, and where the values stand (`Cid./`).
+   */
+  readonly outputs?: Readonly<Record<string, string>>
   /** A repo that was named but is not there is created, instead of exit 10. */
   readonly createsRepo?: boolean
   /** Without a repo at the default path the command works with a temporary one that ends with it. */

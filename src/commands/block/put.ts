@@ -16,6 +16,7 @@ export const blockPut = defineCommand({
   createsRepo: true,
   writes: true,
   result: { Key: 'cid', Size: 'int: bytes' },
+  outputs: { cid: 'Key' },
   params: {
     data: files('data', 'The data to be stored as a block'),
     cidCodec: text('Multicodec to use in the CID', { initial: 'raw' }),

@@ -22,6 +22,7 @@ export const dagImport = defineCommand({
   createsRepo: true,
   writes: true,
   result: { 'Root?': { Cid: 'link', PinErrorMsg: 'text' }, 'Stats?': { BlockCount: 'int', BlockBytesCount: 'int' } },
+  outputs: { cid: 'Root.Cid./' },
   params: {
     path: files('path', 'The CAR files'),
     pinRoots: choice('Pin the roots that the files name. Default: true'),

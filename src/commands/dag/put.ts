@@ -15,6 +15,7 @@ export const dagPut = defineCommand({
   createsRepo: true,
   writes: true,
   result: { Cid: 'link' },
+  outputs: { cid: 'Cid./' },
   params: {
     data: files('object data', 'The nodes to put'),
     storeCodec: text('Codec that the stored object will be encoded with', { initial: 'dag-cbor' }),

@@ -12,6 +12,7 @@ export const filesFlush = defineCommand({
   output: 'value',
   writes: true,
   result: { Cid: 'cid' },
+  outputs: { cid: 'Cid' },
   params: {
     path: optionalArgument('path', 'Path to flush; / when left out', { complete: 'mfs' }),
     ...flushOption,

@@ -51,6 +51,7 @@ export const filesStat = defineCommand({
     'Mtime?': 'int',
     'MtimeNsecs?': 'int',
   },
+  outputs: { cid: 'Hash' },
   params: {
     path: argument('path', 'Path in MFS or IPFS', { complete: 'mfs' }),
     format: text('Print in this format; conflicts with the other format options', { initial: FORMAT }),

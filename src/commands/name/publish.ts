@@ -28,6 +28,7 @@ export const namePublish = defineCommand({
   writes: true,
   output: 'value',
   result: { Name: 'text', Value: 'text' },
+  outputs: { name: 'Name', path: 'Value' },
   params: {
     path: argument('ipfs-path', 'What the name is to point to', { stdin: true, complete: 'cid' }),
     key: text('Name of the key, or its peer id', { short: 'k', initial: 'self', complete: 'key' }),
