@@ -1,7 +1,8 @@
 import type { Call, Command, Context, Executor, Output } from '../contract/command.ts'
 import { Failure } from '../contract/failure.ts'
+import type { Globals } from '../contract/globals.ts'
 import type { Params } from '../contract/params.ts'
-import type { Node } from '../node/node.ts'
+import type { AskName, Node } from '../node/node.ts'
 import type { AskDaemon } from '../node/open-exchange.ts'
 import { type RepoPlace, TEMPORARY_REPO, temporaryFolder } from './repo-path.ts'
 
@@ -60,6 +61,8 @@ async function* onRepo<P extends Params, O extends Output>(
       globals: call.globals,
       signal: call.signal,
       askDaemon: isTemporary ? undefined : askDaemon,
+      // What needs the network runs in the daemon as a whole, when there is one.
+      askName: isTemporary || command.needs !== 'repo' ? undefined : nameAsker(repo.path, call.globals),
       onFetch: call.answer?.fetching,
     })
     if (command.writes === true && repo.readOnly) {
@@ -71,6 +74,35 @@ async function* onRepo<P extends Params, O extends Output>(
   } finally {
     await folder?.remove()
   }
+}
+
+/** Returns what asks the daemon on a repo for names, once it is needed. */
+function nameAsker(repoPath: string, globals: Globals): AskName {
+  return async (name, { signal = new AbortController().signal, ...options }) => {
+    const { daemonAddress } = await import('../rpc/daemon-address.ts')
+    const address = await daemonAddress(repoPath)
+    if (address === undefined) return undefined
+    const [{ remoteExecutor }, { nameResolve }, { formatDuration }] = await Promise.all([
+      import('../rpc/client.ts'),
+      import('../commands/name/resolve.ts'),
+      import('../contract/duration.ts'),
+    ])
+    await using daemon = remoteExecutor({ address })
+    const input = {
+      name,
+      recursive: false,
+      nocache: options.nocache ?? false,
+      dhtRecordCount: options.recordsMax ?? 16,
+      dhtTimeout: formatDuration(options.collectMs ?? 60_000),
+      stream: false,
+    }
+    for await (const { Path } of daemon.execute(nameResolve, { input, source: nothing(), globals, signal })) return Path
+    return undefined
+  }
+}
+
+async function* nothing(): AsyncIterable<never> {
+  // Nothing is sent along.
 }
 
 function contextOf(node: Node, call: Pick<Call, 'source' | 'signal' | 'globals' | 'answer'>): Context {

@@ -4,7 +4,7 @@ import type { NameRecord } from './ipns/record.ts'
 import type { Node } from './node.ts'
 
 /** What of a node is needed to find out where a name points. */
-export type NamingNode = Pick<Node, 'repo'> & Partial<Pick<Node, 'network' | 'globals'>>
+export type NamingNode = Pick<Node, 'repo'> & Partial<Pick<Node, 'network' | 'globals' | 'askName'>>
 
 export interface ResolveNameOptions extends Waiting {
   /** How many names are followed: 1 resolves a single step. */
@@ -87,9 +87,17 @@ async function* stepsFrom(node: NamingNode, name: string, options: ResolveNameOp
   yield await resolveDnslink(node.repo, name, { ...options, offline: node.globals?.offline === true })
 }
 
-/** Yields what the records of a key point to. */
+/** Yields what the records of a key point to; those of others come from the daemon on this repo, if there is one. */
 async function* recordTargets(node: NamingNode, name: Uint8Array, options: ResolveNameOptions): AsyncIterable<string> {
-  const { targetOf } = await import('./ipns/record.ts')
+  const [{ targetOf }, { formatName }] = await Promise.all([import('./ipns/record.ts'), import('./ipns/name.ts')])
+  const here = options.nocache === true ? undefined : await recordHere(node, name)
+  if (node.globals?.offline !== true && here?.isFresh !== true) {
+    const target = await node.askName?.(formatName(name), options)
+    if (target !== undefined) {
+      yield target
+      return
+    }
+  }
   for await (const record of searchRecords(node, name, options)) yield await targetOf(record)
 }
 

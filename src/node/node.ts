@@ -1,7 +1,16 @@
 import type { Globals } from '../contract/globals.ts'
-import type { Blocks, Repo } from '../repo/roles.ts'
+import type { Blocks, Repo, Waiting } from '../repo/roles.ts'
 import type { Daemon } from './daemon.ts'
 import type { Network } from './network/network.ts'
+
+/** Returns the path that a name points to, a single step far; undefined when there is nobody to ask. Throws `not-found`. */
+export type AskName = (name: string, options: AskNameOptions) => Promise<string | undefined>
+
+export interface AskNameOptions extends Waiting {
+  readonly nocache?: boolean | undefined
+  readonly recordsMax?: number | undefined
+  readonly collectMs?: number | undefined
+}
 
 /** A node on one repo. Opening it starts no network. */
 export interface Node extends AsyncDisposable {
@@ -14,6 +23,8 @@ export interface Node extends AsyncDisposable {
   readonly globals: Globals
   /** The daemon that this node belongs to; undefined in a command that runs by itself. */
   readonly daemon?: Daemon | undefined
+  /** Asks the daemon on this repo, where this node is not it, what a name points to; undefined when there is none. */
+  readonly askName?: AskName | undefined
   /** The first call loads and starts libp2p; later calls share it. Throws `failed` with --offline. */
   network(options?: { signal?: AbortSignal | undefined }): Promise<Network>
 }

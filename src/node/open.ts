@@ -3,7 +3,7 @@ import type { Blocks, Repo } from '../repo/roles.ts'
 import type { Daemon } from './daemon.ts'
 import { type Exchange, type FetchState, withExchange, withoutExchange } from './exchange.ts'
 import type { Network } from './network/network.ts'
-import type { Node } from './node.ts'
+import type { AskName, Node } from './node.ts'
 import type { AskDaemon } from './open-exchange.ts'
 
 /** How a node reaches the network when a block is missing or a command asks for it. */
@@ -15,6 +15,8 @@ export interface NodeOptions {
   readonly daemon?: Daemon | undefined
   /** Reaches the daemon on this repo, when there may be one. */
   readonly askDaemon?: AskDaemon | undefined
+  /** Asks the daemon on this repo for names, when there may be one. */
+  readonly askName?: AskName | undefined
   /** Is told, a few times a second, how far a fetch is. */
   readonly onFetch?: ((state: FetchState) => void) | undefined
 }
@@ -29,6 +31,7 @@ class LocalNode implements Node {
   readonly globals: Globals
   readonly blocks: Blocks
   readonly daemon: Daemon | undefined
+  readonly askName: AskName | undefined
   readonly #options: NodeOptions
   #network: Promise<Network> | undefined
   #exchange: Exchange | undefined
@@ -37,6 +40,7 @@ class LocalNode implements Node {
     this.repo = repo
     this.globals = options.globals
     this.daemon = options.daemon
+    this.askName = options.askName
     this.#options = options
     this.blocks = options.globals.offline
       ? withoutExchange(repo.blocks, 'leave out --offline to ask the network')

@@ -36,6 +36,8 @@ test('a name that one node publishes is resolved by another, without a daemon, a
   const second = `/ipfs/${await a.ok(['add', '-Q'], { input: 'second\n' })}`
   const name = await a.ok(['name', 'publish', '-Q', '--ttl=0s', first])
   assert.match(name, /^k51/)
+  // A command that reads the repo itself asks the daemon beside it for the name.
+  assert.equal(await b.ok(['cat', `/ipns/${name}`]), 'first')
   assert.equal(await b.ok(['name', 'resolve', name]), first)
   assert.equal(await b.ok(['name', 'resolve', `/ipns/${a.peer}`]), first)
   assert.equal(await b.ok(['name', 'resolve', '--stream', name]), first)

@@ -200,7 +200,10 @@ class Provider implements Providing {
     const before = this.#counts.failed
     await this.#probe()
     if (this.#counts.failed > before) this.#delay()
-    else await this.reprovide()
+    else {
+      await this.reprovide()
+      this.#retryMs = RETRY_MIN_MS
+    }
   }
 
   /** Provides the first of the keys; whoever fails with that need not begin with all of them. */

@@ -29,5 +29,5 @@ export function queryEvent(event: DhtEvent): QueryEvent | undefined {
 
 /** Returns a peer and its addresses as text. */
 export function addressesOf(peer: PeerInfo): PeerAddresses {
-  return { peer: peer.id.toString(), addresses: peer.multiaddrs.map(String) }
+  return { peer: peer.id.toString(), addresses: [...new Set(peer.multiaddrs.map(String))] }
 }

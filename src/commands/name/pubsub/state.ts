@@ -5,13 +5,15 @@ export const namePubsubState = defineCommand({
   summary: 'Tell whether IPNS goes over pubsub',
   description: 'Prints "enabled" or "disabled": Ipns.UsePubsub, or "daemon --enable-namesys-pubsub".',
   examples: [{ line: 'tsipfs name pubsub state', explains: 'Prints enabled, or disabled.' }],
-  needs: 'daemon',
+  needs: 'network',
+  worksWithoutRepo: true,
   experimental: true,
   output: 'value',
   params: {},
   async *run(_, { node, signal }) {
-    const { naming } = await node.network({ signal })
-    yield { Enabled: naming.pubsub.enabled }
+    // Without a daemon nothing is followed, and nothing is started to say so.
+    const isFollowing = node.daemon !== undefined && !node.globals.offline
+    yield { Enabled: isFollowing && (await node.network({ signal })).naming.pubsub.enabled }
   },
   async render(outputs, { out }) {
     for await (const { Enabled } of outputs) await out.write(Enabled ? 'enabled\n' : 'disabled\n')
