@@ -1,5 +1,6 @@
-import { close, closeSync, fstatSync, open, openSync, read, readSync } from 'node:fs'
+import { close, constants, open, openSync, read, readSync } from 'node:fs'
 import { systemFailure } from '../contract/failure.ts'
+import type { FileReader } from '../contract/source.ts'
 import { nameToBytes } from '../contract/surrogate-escape.ts'
 
 const PIECE_BYTES = 1024 * 1024
@@ -11,26 +12,53 @@ export function systemPath(path: string): string | Buffer {
   return path.isWellFormed() ? path : Buffer.from(nameToBytes(path))
 }
 
-/** Yields the bytes of a regular file, or of what is there instead of it now, in pieces that are the reader's own. */
-export async function* readLocalFile(path: string, shown: string): AsyncGenerator<Uint8Array> {
-  let fd: number
+/** Opens what should be a regular file: a pipe that came in its place does not block, a link is not followed unless asked. */
+export function openFile(path: string, shown: string, { followsLinks }: { readonly followsLinks: boolean }): number {
+  const flags = constants.O_RDONLY | constants.O_NONBLOCK | (followsLinks ? 0 : constants.O_NOFOLLOW)
   try {
-    fd = openSync(systemPath(path), 'r')
+    return openSync(systemPath(path), flags)
   } catch (error) {
     throw systemFailure(error, shown)
   }
+}
+
+/** Yields the bytes of a regular file that is open, in pieces that are the reader's own. */
+export async function* readDescriptor(fd: number, size: number, shown: string): AsyncGenerator<Uint8Array> {
   try {
-    const { size } = fstatSync(fd)
     const small = size <= AT_ONCE_BYTES_MAX ? readAtOnce(fd, size) : undefined
-    if (small !== undefined) {
-      if (small.length > 0) yield small
-      return
-    }
-    yield* readAhead(fd)
+    if (small === undefined) yield* readAhead(fd)
+    else if (small.length > 0) yield small
   } catch (error) {
     throw systemFailure(error, shown)
-  } finally {
-    closeSync(fd)
+  }
+}
+
+/** Returns a reader of a file that is open, and stays open for as long as the reader is in use. */
+export function descriptorReader(fd: number, shown: string): FileReader {
+  const underWay = new Set<Promise<number>>()
+  return {
+    read(target, position) {
+      const reading = readAll(fd, target, position)
+        .catch(error => {
+          throw systemFailure(error, shown)
+        })
+        .finally(() => underWay.delete(reading))
+      underWay.add(reading)
+      return reading
+    },
+    async [Symbol.asyncDispose]() {
+      // The descriptor must not be closed, and used for another file, while it is read from.
+      await Promise.allSettled(underWay)
+    },
+  }
+}
+
+/** Reads until the target is full or the file ends. */
+async function readAll(fd: number, target: Uint8Array, position: number): Promise<number> {
+  for (let done = 0; ; ) {
+    const count = await readInto(fd, done === 0 ? target : target.subarray(done), position + done)
+    done += count
+    if (count === 0 || done === target.length) return done
   }
 }
 
@@ -92,12 +120,16 @@ async function* pieces(fd: number): AsyncGenerator<Uint8Array> {
   }
 }
 
-function readPiece(fd: number, position: number | null): Promise<Uint8Array> {
+async function readPiece(fd: number, position: number | null): Promise<Uint8Array> {
   const buffer = Buffer.allocUnsafeSlow(PIECE_BYTES)
+  return buffer.subarray(0, await readInto(fd, buffer, position))
+}
+
+function readInto(fd: number, target: Uint8Array, position: number | null): Promise<number> {
   return new Promise((resolve, reject) => {
-    read(fd, buffer, 0, buffer.length, position, (error, count) => {
+    read(fd, target, 0, target.length, position, (error, count) => {
       if (error) reject(error)
-      else resolve(buffer.subarray(0, count))
+      else resolve(count)
     })
   })
 }

@@ -1,8 +1,8 @@
-import { type BigIntStats, lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs'
+import { type BigIntStats, closeSync, fstatSync, lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs'
 import { Failure, systemFailure } from '../contract/failure.ts'
 import type { SourceEntry } from '../contract/source.ts'
 import { nameFromBytes, nameToBytes } from '../contract/surrogate-escape.ts'
-import { readLocalFile, readPipe, systemPath } from './local-file.ts'
+import { descriptorReader, openFile, readDescriptor, readPipe, systemPath } from './local-file.ts'
 
 /** What is sent of a tree. */
 export interface TreeRules {
@@ -24,22 +24,34 @@ interface Place {
 
 /** A folder whose entries are being yielded. */
 interface OpenFolder extends Place {
-  readonly entries: readonly string[]
+  readonly entries: readonly Entry[]
   /** Which of them comes next. */
   at: number
   readonly device: bigint
   readonly inode: bigint
 }
 
+interface Entry {
+  readonly name: string
+  /** The folder says that it is a regular file. */
+  readonly isFile: boolean
+}
+
 /** Yields what lies at a place and, of a folder, all below it: each folder before its entries, in the order of bytes. */
 export async function* walkTree(named: Place, rules: TreeRules, signal: AbortSignal): AsyncGenerator<SourceEntry> {
   // No recursion: a tree may be deeper than the stack.
   const open: OpenFolder[] = []
-  for (let place: Place | undefined = named; place !== undefined; place = nextPlace(open)) {
+  for (let place: NextPlace | undefined = named; place !== undefined; place = nextPlace(open)) {
     signal.throwIfAborted()
-    const stat = statOf(place, rules)
-    if (stat.isFile()) {
-      yield fileEntry(place, stat)
+    // To open a file first costs less than to ask the system for its path twice, and nothing can come in its place.
+    const stat = place.isFile === true && !rules.followsLinks ? undefined : statOf(place, rules)
+    if (stat === undefined || stat.isFile()) {
+      const fd = openFile(place.path, place.shown, { followsLinks: rules.followsLinks })
+      try {
+        yield fileEntry(place, fd)
+      } finally {
+        closeSync(fd)
+      }
     } else if (stat.isDirectory()) {
       if (rules.followsLinks) refuseLoop(place, stat, open)
       open.push({ ...place, entries: entriesOf(place, rules), at: 0, device: stat.dev, inode: stat.ino })
@@ -48,20 +60,30 @@ export async function* walkTree(named: Place, rules: TreeRules, signal: AbortSig
       yield { path: place.name, type: 'symlink', ...metadataOf(stat), target: targetOf(place) }
     } else if (stat.isFIFO() && place === named) {
       yield { path: place.name, type: 'file', content: () => readPipe(named.path, named.shown) }
-    } else {
-      throw new Failure('failed', `unrecognized file type for ${place.shown}: neither file, folder nor symbolic link`)
-    }
+    } else throw unknownType(place)
   }
 }
 
-function nextPlace(open: OpenFolder[]): Place | undefined {
+interface NextPlace extends Place {
+  readonly isFile?: boolean
+}
+
+function nextPlace(open: OpenFolder[]): NextPlace | undefined {
   for (;;) {
     const folder = open.at(-1)
     if (folder === undefined) return undefined
     const entry = folder.entries[folder.at++]
-    if (entry === undefined) open.pop()
-    else return { name: below(folder.name, entry), path: below(folder.path, entry), shown: below(folder.shown, entry) }
+    if (entry === undefined) {
+      open.pop()
+      continue
+    }
+    const { name, isFile } = entry
+    return { name: below(folder.name, name), path: below(folder.path, name), shown: below(folder.shown, name), isFile }
   }
+}
+
+function unknownType({ shown }: Place): Failure {
+  return new Failure('failed', `unrecognized file type for ${shown}: neither file, folder nor symbolic link`)
 }
 
 function below(folder: string, entry: string): string {
@@ -85,36 +107,45 @@ function metadataOf(stat: BigIntStats): Pick<SourceEntry, 'mode' | 'mtime'> {
 
 const SECOND = 1_000_000_000n
 
-function fileEntry({ name, path, shown }: Place, stat: BigIntStats): SourceEntry {
+/** Returns the entry of a file that is open, and stays so until the next entry is asked for. */
+function fileEntry(place: Place, fd: number): SourceEntry {
+  const { name, path, shown } = place
+  const stat = fstatSync(fd, { bigint: true })
+  if (!stat.isFile()) throw unknownType(place)
+  const size = Number(stat.size)
   return {
     path: name,
     type: 'file',
     ...metadataOf(stat),
-    size: Number(stat.size),
+    size,
     localPath: path,
-    content: () => readLocalFile(path, shown),
+    content: () => readDescriptor(fd, size, shown),
+    open: () => descriptorReader(fd, shown),
   }
 }
 
-/** Returns the names in a folder that are sent, in the order of their bytes. */
-function entriesOf({ path, shown }: Place, { excludes }: TreeRules): string[] {
+/** Returns what of a folder is sent, in the order of the bytes of the names. */
+function entriesOf({ path, shown }: Place, { excludes }: TreeRules): Entry[] {
   try {
-    let names = readdirSync(systemPath(path), 'utf8')
+    const found = readdirSync(systemPath(path), { encoding: 'utf8', withFileTypes: true })
     // What is not UTF-8 comes as U+FFFD: only the bytes tell names apart then.
-    if (names.some(name => name.includes('\ufffd'))) {
-      names = readdirSync(systemPath(path), 'buffer').map(nameFromBytes)
-    }
-    return sortNames(names.filter(name => !excludes(name)))
+    const isDamaged = found.some(({ name }) => name.includes('\ufffd'))
+    const entries = isDamaged
+      ? readdirSync(systemPath(path), 'buffer').map(bytes => ({ name: nameFromBytes(bytes), isFile: false }))
+      : found.map(entry => ({ name: entry.name, isFile: entry.isFile() }))
+    return sortEntries(entries.filter(({ name }) => !excludes(name)))
   } catch (error) {
     throw systemFailure(error, shown)
   }
 }
 
-function sortNames(names: string[]): string[] {
+function sortEntries(entries: Entry[]): Entry[] {
   // Code units sort as bytes do unless surrogates are about.
-  if (!names.some(name => /[\ud800-\udfff]/.test(name))) return names.sort()
-  const keyed = names.map(name => ({ name, key: nameToBytes(name) }))
-  return keyed.sort((a, b) => Buffer.compare(a.key, b.key)).map(({ name }) => name)
+  if (!entries.some(({ name }) => /[\ud800-\udfff]/.test(name))) {
+    return entries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+  }
+  const keyed = entries.map(entry => ({ entry, key: nameToBytes(entry.name) }))
+  return keyed.sort((a, b) => Buffer.compare(a.key, b.key)).map(({ entry }) => entry)
 }
 
 function targetOf({ path, shown }: Place): string {

@@ -20,4 +20,15 @@ export interface SourceEntry {
   readonly localPath?: string | undefined
   /** The bytes of a file. May be called once. */
   content?(): AsyncIterable<Uint8Array>
+  /**
+   * Opens a file to be read into memory of the reader's own, in place of `content`. Only where that saves work: for large
+   * files on this machine. Whoever calls it closes it.
+   */
+  open?(): FileReader
+}
+
+/** A file that is open. Closing it waits for what is being read. */
+export interface FileReader extends AsyncDisposable {
+  /** Reads what comes at `position`, and returns how much: less than the target holds only at the end. */
+  read(target: Uint8Array, position: number): Promise<number>
 }

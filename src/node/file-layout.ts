@@ -2,7 +2,8 @@ import type { CID } from 'multiformats/cid'
 import { Failure } from '../contract/failure.ts'
 import type { Blocks } from '../repo/roles.ts'
 import { encodeDagPb } from './dag-pb.ts'
-import { type CidFormat, DAG_PB, putBlock, RAW } from './mfs/format.ts'
+import { encodeLeaf, encodeLeafAround, LEAF_ROOM_BEFORE, type LeafType } from './file-leaf.ts'
+import { type CidFormat, cidOfBlock, DAG_PB, putBlock, RAW } from './mfs/format.ts'
 import { encodeUnixfs } from './unixfs.ts'
 
 /** How the DAG of a file is made. */
@@ -29,6 +30,11 @@ export interface FilePart {
   readonly fileSize: number
 }
 
+/** Returns true when there is no metadata. */
+export function isPlain({ mode, mtime }: FileStat): boolean {
+  return mode === undefined && mtime === undefined
+}
+
 /** Stores a leaf of a file. */
 export async function putLeaf(
   blocks: Pick<Blocks, 'put'>,
@@ -36,16 +42,43 @@ export async function putLeaf(
   format: FileFormat,
   stat: FileStat = {},
 ): Promise<FilePart> {
-  const plain = stat.mode === undefined && stat.mtime === undefined
+  const plain = isPlain(stat)
   if (format.rawLeaves && plain) {
     const cid = await putBlock(blocks, RAW, data, { ...format, version: 1 }, true)
     return { cid, size: data.length, fileSize: data.length }
   }
-  const type = format.layout === 'trickle' && plain ? 'raw' : 'file'
-  const content = data.length === 0 ? {} : { data }
-  const bytes = encodeDagPb({ data: encodeUnixfs({ type, ...content, fileSize: data.length, ...stat }), links: [] })
+  const bytes = plain ? encodeLeaf(leafType(format), data) : encodeLeafWithStat(data, stat)
   const cid = await putBlock(blocks, DAG_PB, bytes, format, true)
   return { cid, size: bytes.length, fileSize: data.length }
+}
+
+function leafType({ layout }: FileFormat): LeafType {
+  return layout === 'trickle' ? 'raw' : 'file'
+}
+
+function encodeLeafWithStat(data: Uint8Array, stat: FileStat): Uint8Array {
+  const content = data.length === 0 ? {} : { data }
+  return encodeDagPb({ data: encodeUnixfs({ type: 'file', ...content, fileSize: data.length, ...stat }), links: [] })
+}
+
+/**
+ * Stores a leaf whose data lie in `bytes`, with room around them for the block (`file-leaf.ts`). `release` is called
+ * when `bytes` may be used again.
+ */
+export async function putLeafInPlace(
+  blocks: Pick<Blocks, 'put'>,
+  bytes: Uint8Array,
+  length: number,
+  format: FileFormat,
+  release: () => void,
+): Promise<FilePart> {
+  const { rawLeaves } = format
+  const block = rawLeaves
+    ? bytes.subarray(LEAF_ROOM_BEFORE, LEAF_ROOM_BEFORE + length)
+    : encodeLeafAround(leafType(format), bytes, length)
+  const cid = await cidOfBlock(rawLeaves ? RAW : DAG_PB, block, rawLeaves ? { ...format, version: 1 } : format)
+  await blocks.put(cid, block, { leaf: true, release })
+  return { cid, size: block.length, fileSize: length }
 }
 
 /** Stores an inner node of a file. */

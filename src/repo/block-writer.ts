@@ -22,6 +22,8 @@ export interface Pending {
   readonly bytes: Uint8Array
   leaf: boolean
   place: Place | undefined
+  /** Gives the bytes back to whoever put them, when they are not needed any more. */
+  readonly release: (() => void) | undefined
   /** `new`: no row. `met`: the row is young enough. `old`: its row must be made younger. `heal`: its bytes are damaged. */
   fate: 'new' | 'met' | 'old' | 'heal'
 }
@@ -230,7 +232,10 @@ export class BlockWriter {
   }
 
   #forget(blocks: readonly Pending[]): void {
-    for (const block of blocks) this.#pending.delete(block.key)
+    for (const block of blocks) {
+      this.#pending.delete(block.key)
+      block.release?.()
+    }
   }
 
   /** Returns the blocks whose rows were collected since they were met. */

@@ -10,7 +10,7 @@ import type { PackReader } from './pack-reader.ts'
 import { PackWriter } from './pack-writer.ts'
 import { Breath } from './pause.ts'
 import { AheadBudget, readAhead } from './read-ahead.ts'
-import type { Block, BlockStat, Blocks, Waiting } from './roles.ts'
+import type { Block, BlockStat, Blocks, PutOptions, Waiting } from './roles.ts'
 import { Run } from './run.ts'
 import type { State } from './state.ts'
 
@@ -94,7 +94,8 @@ export class PackBlocks implements DurableBlocks {
     options?.signal?.throwIfAborted()
     if (cid.multihash.code === IDENTITY) return cid.multihash.digest
     const pending = this.#pending(cid)
-    if (pending !== undefined) return pending.bytes
+    // Bytes that will be given back may change while the caller looks at them.
+    if (pending !== undefined) return pending.release === undefined ? pending.bytes : pending.bytes.slice()
     const row = await this.#find(cid, options)
     if (row === undefined) throw missingFailure(cid)
     return await this.#load(cid, row, options)
@@ -109,9 +110,13 @@ export class PackBlocks implements DurableBlocks {
     })
   }
 
-  async put(cid: CID, bytes: Uint8Array, options?: Waiting & { leaf?: boolean }): Promise<void> {
+  async put(cid: CID, bytes: Uint8Array, options?: PutOptions): Promise<void> {
     options?.signal?.throwIfAborted()
-    if (cid.multihash.code === IDENTITY) return
+    const release = options?.release
+    if (cid.multihash.code === IDENTITY) {
+      release?.()
+      return
+    }
     const writer = this.#writer ?? (await this.#beginWriting(options))
     this.#touched = true
     const hash = cid.multihash.bytes
@@ -120,9 +125,10 @@ export class PackBlocks implements DurableBlocks {
     const there = writer.find(key)
     if (there !== undefined) {
       there.leaf ||= leaf
+      release?.()
       return
     }
-    const pending: Pending = { cid, key, hash, bytes, leaf, place: undefined, fate: 'new' }
+    const pending: Pending = { cid, key, hash, bytes, leaf, release, place: undefined, fate: 'new' }
     const wait = writer.put(pending)
     if (wait !== undefined) await wait
   }

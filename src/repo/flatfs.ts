@@ -13,7 +13,7 @@ import type { Filestore } from './filestore.ts'
 import type { Layout } from './layout.ts'
 import { KernelLock } from './locks.ts'
 import { AheadBudget, readAhead } from './read-ahead.ts'
-import type { Block, BlockStat, Waiting } from './roles.ts'
+import type { Block, BlockStat, PutOptions, Waiting } from './roles.ts'
 import type { State } from './state.ts'
 
 const IDENTITY = 0
@@ -88,7 +88,7 @@ export class FlatBlocks implements DurableBlocks {
     })
   }
 
-  async put(cid: CID, bytes: Uint8Array, options: Waiting & { leaf?: boolean } = {}): Promise<void> {
+  async put(cid: CID, bytes: Uint8Array, options: PutOptions = {}): Promise<void> {
     options.signal?.throwIfAborted()
     if (cid.multihash.code === IDENTITY) return
     await this.hold(options)

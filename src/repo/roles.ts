@@ -20,6 +20,12 @@ export interface BlockStat {
   readonly leaf: boolean
 }
 
+/** Options of `Blocks.put`. */
+export interface PutOptions extends Waiting {
+  readonly leaf?: boolean | undefined
+  readonly release?: (() => void) | undefined
+}
+
 /**
  * Content-addressed storage: the one door to blocks. Blocks are found by multihash: CIDs that differ in version or
  * codec only name the same block. Bytes are checked against the hash whenever they are read. Identity CIDs are
@@ -43,9 +49,10 @@ export interface Blocks {
    * `checkBlock` first). It can be read at once in this process; others see it, and it is durable, after `flush`.
    * The bytes must not be changed afterwards. `leaf` says that it holds no links; raw blocks are known to hold none.
    * A block that is here already is compared with the bytes on disk, healed when they differ, and protected from
-   * garbage collection for as long as this run lives.
+   * garbage collection for as long as this run lives. `release` is called when the store has no use for the bytes any
+   * more: from then on the caller may change them. When a put fails it may never be called.
    */
-  put(cid: CID, bytes: Uint8Array, options?: Waiting & { leaf?: boolean }): Promise<void>
+  put(cid: CID, bytes: Uint8Array, options?: PutOptions): Promise<void>
 
   /** Resolves when all that was put is durable: nothing that names a block may be printed or stored before. */
   flush(options?: Waiting): Promise<void>

@@ -23,68 +23,84 @@ export interface Chunking {
 /** Yields the chunks of a stream. `chunker` is what `add --chunker` takes; throws `usage` when it is malformed. */
 export async function* chunk(source: AsyncIterable<Uint8Array>, chunker: string): AsyncIterable<Uint8Array> {
   const splitter = new Splitter(parseChunker(chunker))
-  for await (const piece of source) yield* splitter.push(piece)
-  yield* splitter.end()
+  for await (const piece of source) for (const view of splitter.push(piece)) yield splitter.detach(view)
+  for (const view of splitter.end()) yield splitter.detach(view)
 }
 
-/** Cuts bytes that arrive in pieces. Chunks share memory with the pieces: whoever hands one in leaves it alone. */
+/**
+ * Cuts bytes that arrive in pieces. A chunk is a view, of the piece where it lies in one, and holds until the next one is
+ * asked for.
+ */
 export class Splitter {
   readonly #chunking: Chunking
-  readonly #bytesDue: number
-  #pieces: Uint8Array[] = []
+  /** What was pushed and is not cut yet, at the beginning of `#work`. */
   #length = 0
+  #work: Uint8Array = new Uint8Array(0)
 
   constructor(chunking: Chunking) {
     this.#chunking = chunking
-    const { bytes, bytesMax } = chunking
-    // Where chunks differ, a few pieces more at once mean that what is left over is copied less often.
-    this.#bytesDue = bytes ?? bytesMax + CHUNK_BYTES_DEFAULT
   }
 
-  /** Takes a piece; returns the chunks that are complete. */
-  push(piece: Uint8Array): Uint8Array[] {
-    if (piece.length === 0) return []
-    this.#pieces.push(piece)
-    this.#length += piece.length
-    if (this.#length >= this.#bytesDue) return this.#cut(false)
-    if (this.#length > ENDLESS_BYTES_MAX) {
-      throw new Failure('usage', `the chunker makes a chunk of more than ${ENDLESS_BYTES_MAX} bytes`)
-    }
-    return []
-  }
-
-  /** Returns the last chunks. */
-  end(): Uint8Array[] {
-    return this.#cut(true)
-  }
-
-  #cut(all: boolean): Uint8Array[] {
-    const bytes = joined(this.#pieces)
+  /** Takes a piece; yields the chunks that are complete. */
+  *push(piece: Uint8Array): Generator<Uint8Array> {
     const { bytesMax, cut } = this.#chunking
-    const chunks: Uint8Array[] = []
+    for (let at = 0; ; ) {
+      if (this.#length === 0 && piece.length - at >= bytesMax) {
+        const end = cut(piece, at, at + bytesMax)
+        yield piece.subarray(at, end)
+        at = end
+        continue
+      }
+      const before = this.#length
+      const taken = Math.min(bytesMax - before, piece.length - at)
+      this.#append(piece.subarray(at, at + taken))
+      if (this.#length < bytesMax) return
+      const end = cut(this.#work, 0, bytesMax)
+      yield this.#work.subarray(0, end)
+      // What comes after the chunk is taken from the piece again where it begins there.
+      if (end >= before) this.#length = 0
+      else this.#drop(end)
+      at += end >= before ? end - before : taken
+    }
+  }
+
+  /** Yields the last chunks. */
+  *end(): Generator<Uint8Array> {
+    const { bytesMax, cut } = this.#chunking
     let at = 0
-    while (bytes.length - at >= (all ? 1 : bytesMax)) {
-      const end = cut(bytes, at, Math.min(bytes.length, at + bytesMax))
-      chunks.push(at === 0 && end === bytes.length ? bytes : bytes.subarray(at, end))
+    while (at < this.#length) {
+      const end = cut(this.#work, at, Math.min(this.#length, at + bytesMax))
+      yield this.#work.subarray(at, end)
       at = end
     }
-    this.#length = bytes.length - at
-    this.#pieces = this.#length === 0 ? [] : [bytes.subarray(at)]
-    return chunks
+    this.#length = 0
   }
-}
 
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  const [first] = pieces
-  if (first === undefined) return new Uint8Array(0)
-  if (pieces.length === 1) return first
-  const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0))
-  let at = 0
-  for (const piece of pieces) {
-    bytes.set(piece, at)
-    at += piece.length
+  /** Returns a chunk as bytes that nobody changes, where the pieces are such. */
+  detach(view: Uint8Array): Uint8Array {
+    return view.buffer === this.#work.buffer ? view.slice() : view
   }
-  return bytes
+
+  #append(bytes: Uint8Array): void {
+    const length = this.#length + bytes.length
+    if (length > ENDLESS_BYTES_MAX) {
+      throw new Failure('usage', `the chunker makes a chunk of more than ${ENDLESS_BYTES_MAX} bytes`)
+    }
+    if (length > this.#work.length) {
+      // Grows with the content: a small file needs no room for a large chunk.
+      const room = Math.min(Math.max(2 * this.#work.length, length), Math.max(length, this.#chunking.bytesMax))
+      const larger = new Uint8Array(Math.min(room, ENDLESS_BYTES_MAX))
+      larger.set(this.#work.subarray(0, this.#length))
+      this.#work = larger
+    }
+    this.#work.set(bytes, this.#length)
+    this.#length = length
+  }
+
+  #drop(count: number): void {
+    this.#work.copyWithin(0, count, this.#length)
+    this.#length -= count
+  }
 }
 
 /** Returns how a chunker of that name cuts: `size-262144`, `rabin`, `rabin-avg`, `rabin-min-avg-max`, `buzhash`. */

@@ -3,7 +3,7 @@ import type { CID } from 'multiformats/cid'
 import { Failure } from '../../contract/failure.ts'
 import type { SourceEntry } from '../../contract/source.ts'
 import type { FileBlock } from '../../repo/filestore.ts'
-import type { Blocks, Config, Repo, Waiting } from '../../repo/roles.ts'
+import type { Blocks, Config, PutOptions, Repo, Waiting } from '../../repo/roles.ts'
 import type { FilePart } from '../file-layout.ts'
 import { IDENTITY } from '../hash.ts'
 import { type CidFormat, cidOfBlock, RAW } from '../mfs/format.ts'
@@ -49,11 +49,14 @@ export class FilePlace implements Pick<Blocks, 'put'> {
   }
 
   /** Puts a block, unless a file holds it already. */
-  async put(cid: CID, bytes: Uint8Array, options: Waiting & { leaf?: boolean } = {}): Promise<void> {
+  async put(cid: CID, bytes: Uint8Array, options: PutOptions = {}): Promise<void> {
     const { filestore, blocks } = this.#repo
     if (cid.code === RAW && (await filestore.get(cid, this.#waiting)) !== undefined) {
       const gone = await blocks.protect([cid], this.#waiting)
-      if (gone.length === 0) return
+      if (gone.length === 0) {
+        options.release?.()
+        return
+      }
     }
     await blocks.put(cid, bytes, options)
   }

@@ -8,8 +8,10 @@ import type { FileStat } from '../file-layout.ts'
 import { DAG_PB, putBlock } from '../mfs/format.ts'
 import { encodeUnixfs } from '../unixfs.ts'
 import { buildDirectory } from './build-directory.ts'
-import { FileImport, type LeafPlace } from './import-file.ts'
+import { FileImport, type FileImportOptions, fitsSlabs, type LeafPlace } from './import-file.ts'
+import { importInPlace, type MadeFile, readPieces } from './read-file.ts'
 import type { ImportSettings } from './settings.ts'
+import { Slabs } from './slabs.ts'
 
 /** What was imported: a file, folder or symbolic link. */
 export interface Imported {
@@ -75,11 +77,13 @@ export class TreeImport {
   readonly #open: OpenFolder[] = []
   #top: TopEntry = { type: 'directory', name: '', mode: undefined, mtime: undefined }
   readonly #seen = new Set<string>()
+  readonly #slabs: Slabs
 
   constructor(blocks: Pick<Blocks, 'put'>, settings: ImportSettings, options: TreeOptions) {
     this.#blocks = blocks
     this.#settings = settings
     this.#options = options
+    this.#slabs = new Slabs(settings.chunking.bytes ?? 0)
   }
 
   async *run(source: AsyncIterable<SourceEntry>): AsyncGenerator<Imported | ImportProgress> {
@@ -122,20 +126,36 @@ export class TreeImport {
   async *#file(entry: SourceEntry): AsyncGenerator<ImportProgress, { cid: CID; size: number }> {
     const { signal, leavesOf, reportsProgress } = this.#options
     const options = { stat: this.#statOf(entry), signal, leaves: leavesOf?.(entry) }
-    const file = new FileImport(this.#blocks, this.#settings, options)
+    const slabs = fitsSlabs(this.#settings, options) ? this.#slabs : undefined
+    const made: MadeFile = { part: undefined, bytes: 0 }
     const report = (bytes: number): ImportProgress => ({ name: entry.path, bytes, total: entry.size, top: this.#top })
-    let bytes = 0
     let reported = 0
-    for await (const piece of entry.content?.() ?? []) {
-      await file.write(piece)
-      bytes += piece.length
+    for await (const bytes of this.#content(entry, { ...options, slabs }, made)) {
       for (; reportsProgress && bytes - reported >= PROGRESS_BYTES; reported += PROGRESS_BYTES) {
         yield report(reported + PROGRESS_BYTES)
       }
     }
-    const part = await file.finish()
-    if (reportsProgress) yield report(bytes)
-    return part
+    if (made.part === undefined) throw new Error('a file was read, but not made')
+    if (reportsProgress) yield report(made.bytes)
+    return made.part
+  }
+
+  /** Yields how many bytes of a file are done, and leaves its root in `made`. */
+  async *#content(entry: SourceEntry, options: FileImportOptions, made: MadeFile): AsyncGenerator<number> {
+    const isLarge = (entry.size ?? 0) >= IN_PLACE_BYTES_MIN
+    await using reader = isLarge ? entry.open?.() : undefined
+    if (reader !== undefined && options.slabs !== undefined) {
+      yield* importInPlace(this.#blocks, reader, { ...options, format: this.#settings.file, made })
+      // A file that has become empty is made like any other that is.
+      if (made.part !== undefined) return
+    }
+    const file = new FileImport(this.#blocks, this.#settings, options)
+    for await (const piece of reader === undefined ? (entry.content?.() ?? []) : readPieces(reader)) {
+      await file.write(piece, reader !== undefined)
+      made.bytes += piece.length
+      yield made.bytes
+    }
+    made.part = await file.finish()
   }
 
   async #symlink(entry: SourceEntry): Promise<{ cid: CID; size: number }> {
@@ -179,6 +199,8 @@ export class TreeImport {
 }
 
 const PROGRESS_BYTES = 262_144
+/** Files from this size on are read by the importer itself. */
+const IN_PLACE_BYTES_MIN = 1024 * 1024
 
 function openFolder(path: string, stat: FileStat): OpenFolder {
   return { path, stat, links: [], folders: [], hasEntry: false }

@@ -48,9 +48,12 @@ export async function putBlock(
 
 /** Returns the CID of a block, at once for hash functions that the platform has. */
 export function cidOfBlock(codec: number, bytes: Uint8Array, format: CidFormat): CID | Promise<CID> {
-  const isInline = bytes.length <= (format.inlineBytesMax ?? -1)
-  if (isInline) return CID.createV1(codec, Digest.create(IDENTITY, bytes))
   const isTooLong = format.hashCode === IDENTITY && bytes.length > IDENTITY_BYTES_MAX
+  const isInline = bytes.length <= (format.inlineBytesMax ?? -1)
+  // The CID holds the bytes from now on, whatever becomes of the block.
+  if (isInline || (format.hashCode === IDENTITY && !isTooLong)) {
+    return withCodec(codec, Digest.create(IDENTITY, bytes.slice()), isInline ? 1 : format.version)
+  }
   if (isTooLong && format.refusesLong === true) {
     const text = `digest too large: identity digest got ${bytes.length} bytes, maximum ${IDENTITY_BYTES_MAX}`
     throw new Failure('failed', text, {
@@ -58,7 +61,10 @@ export function cidOfBlock(codec: number, bytes: Uint8Array, format: CidFormat):
     })
   }
   const hashing = digest(isTooLong ? SHA2_256 : format.hashCode, bytes)
-  const finish = (multihash: MultihashDigest): CID =>
-    format.version === 0 && codec === DAG_PB ? CID.create(0, DAG_PB, multihash) : CID.createV1(codec, multihash)
+  const finish = (multihash: MultihashDigest): CID => withCodec(codec, multihash, format.version)
   return hashing instanceof Promise ? hashing.then(finish) : finish(hashing)
+}
+
+function withCodec(codec: number, multihash: MultihashDigest, version: 0 | 1): CID {
+  return version === 0 && codec === DAG_PB ? CID.create(0, DAG_PB, multihash) : CID.createV1(codec, multihash)
 }
