@@ -34,6 +34,7 @@ const SIGNALS: Readonly<Record<string, number>> = { SIGINT: 2, SIGKILL: 9, SIGTE
 export class Place implements Disposable {
   readonly folder: string
   readonly repo: string
+  readonly #atEnd: (() => void)[] = []
 
   constructor(base: string = tmpdir()) {
     this.folder = mkdtempSync(join(base, 'tsipfs-e2e-'))
@@ -65,7 +66,13 @@ export class Place implements Disposable {
     return stdout.replace(/\n$/, '')
   }
 
+  /** Has something done before the folder goes. */
+  atEnd(work: () => void): void {
+    this.#atEnd.push(work)
+  }
+
   [Symbol.dispose](): void {
+    for (const work of this.#atEnd) work()
     rmSync(this.folder, { recursive: true, force: true })
   }
 }
