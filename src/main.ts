@@ -1,5 +1,4 @@
-import { read, readFileSync } from 'node:fs'
-import { isatty } from 'node:tty'
+import { fstatSync, read, readFileSync } from 'node:fs'
 import { run } from './cli/run.ts'
 import { closedSink, descriptorSink } from './cli/sinks.ts'
 import { Failure } from './contract/failure.ts'
@@ -40,6 +39,22 @@ function argumentsOf(args: readonly string[]): readonly string[] {
   }
 }
 
+/** Loading `node:tty` takes longer than all the rest: in scripts a look at the descriptor says that there is no terminal. */
+async function isTerminalAt(descriptor: number): Promise<boolean> {
+  try {
+    const stat = fstatSync(descriptor)
+    if (!stat.isCharacterDevice() || stat.rdev === NULL_DEVICE) return false
+  } catch {
+    // Nothing is open there.
+    return false
+  }
+  const { isatty } = await import('node:tty')
+  return isatty(descriptor)
+}
+
+/** The number of /dev/null on Linux. */
+const NULL_DEVICE = 0x103
+
 function columnsOf(): number {
   const columns = process.stderr.isTTY ? process.stderr.columns : process.stdout.isTTY ? process.stdout.columns : 80
   return columns > 0 ? columns : 80
@@ -59,7 +74,7 @@ function stopSignal(): AbortSignal {
 }
 
 const signal = stopSignal()
-const isTerminal = { in: isatty(0), out: isatty(1), err: isatty(2) }
+const isTerminal = { in: await isTerminalAt(0), out: await isTerminalAt(1), err: await isTerminalAt(2) }
 const io: Io = {
   args: argumentsOf(process.argv.slice(2)),
   env: process.env,

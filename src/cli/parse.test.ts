@@ -21,8 +21,8 @@ const command = {
   },
 }
 
-test('flags take values as Go flags do', () => {
-  const { input, given } = parse(command, ['-r=false', '--pin=false', '--raw-leaves=true', 'a', 'b'])
+test('flags take values as Go flags do', async () => {
+  const { input, given } = await parse(command, ['-r=false', '--pin=false', '--raw-leaves=true', 'a', 'b'])
   assert.equal(input.recursive, false)
   assert.equal(input.pin, false)
   assert.equal(input.rawLeaves, true)
@@ -30,8 +30,8 @@ test('flags take values as Go flags do', () => {
   assert.deepEqual([...given].sort(), ['pin', 'rawLeaves', 'recursive'])
 })
 
-test('what was not given has its initial value, or none', () => {
-  const { input } = parse(command, ['a'])
+test('what was not given has its initial value, or none', async () => {
+  const { input } = await parse(command, ['a'])
   assert.equal(input.pin, true)
   assert.equal(input.recursive, false)
   assert.equal(input.rawLeaves, undefined)
@@ -40,39 +40,39 @@ test('what was not given has its initial value, or none', () => {
   assert.deepEqual(input.ignore, [])
 })
 
-test('short options cluster, and the last may take a value', () => {
-  const { input } = parse(command, ['-rQ', '-rs', 'size-1', 'x'])
+test('short options cluster, and the last may take a value', async () => {
+  const { input } = await parse(command, ['-rQ', '-rs', 'size-1', 'x'])
   assert.equal(input.recursive, true)
   assert.equal(input.quieter, true)
   assert.equal(input.chunker, 'size-1')
   assert.deepEqual(input.path, ['x'])
 })
 
-test('options stand anywhere, repeat, have aliases; -- ends them', () => {
-  const { input } = parse(command, ['a', '--ignore', '-x', '--ignore=y', '--cid-ver=1', '--', '--b', '-r'])
+test('options stand anywhere, repeat, have aliases; -- ends them', async () => {
+  const { input } = await parse(command, ['a', '--ignore', '-x', '--ignore=y', '--cid-ver=1', '--', '--b', '-r'])
   assert.deepEqual(input.ignore, ['-x', 'y'])
   assert.equal(input.cidVersion, 1)
   assert.equal(input.recursive, false)
   assert.deepEqual(input.path, ['a', '--b', '-r'])
 })
 
-test('--progress is a switch to the command and a kind to us', () => {
-  assert.equal(parse(command, ['--progress=bar', 'a']).globals.progress, 'bar')
-  assert.equal(parse(command, ['--progress', 'a']).input.progress, true)
-  assert.equal(parse(command, ['-p=false', 'a']).input.progress, false)
+test('--progress is a switch to the command and a kind to us', async () => {
+  assert.equal((await parse(command, ['--progress=bar', 'a'])).globals.progress, 'bar')
+  assert.equal((await parse(command, ['--progress', 'a'])).input.progress, true)
+  assert.equal((await parse(command, ['-p=false', 'a'])).input.progress, false)
 })
 
-test('a command and its globals parse together', () => {
-  const { globals } = parse(command, ['a', '--enc=json', '--timeout', '5s', '--set=A.B=c', '--offline'])
+test('a command and its globals parse together', async () => {
+  const { globals } = await parse(command, ['a', '--enc=json', '--timeout', '5s', '--set=A.B=c', '--offline'])
   assert.equal(globals.encoding, 'json')
   assert.equal(globals.timeout, '5s')
   assert.deepEqual(globals.set, ['A.B=c'])
   assert.equal(globals.offline, true)
 })
 
-test('files are not input', () => {
+test('files are not input', async () => {
   const params = { files: files('path', 'Files'), name: optionalArgument('name', 'Name') }
-  const { input, paths } = parse({ path: 'x', params }, ['f1', 'f2'])
+  const { input, paths } = await parse({ path: 'x', params }, ['f1', 'f2'])
   assert.deepEqual(paths, ['f1', 'f2'])
   assert.equal(Object.hasOwn(input, 'files'), false)
 })
@@ -87,15 +87,15 @@ for (const [title, args, message] of [
   ['no boolean', ['a', '-r=maybe'], /invalid value "maybe" for -r/],
   ['unknown value', ['a', '--enc=yaml'], /invalid value "yaml" for --encoding/],
 ] as const) {
-  test(`refuses: ${title}`, () => {
-    assert.throws(
+  test(`refuses: ${title}`, async () => {
+    await assert.rejects(
       () => parse(command, args),
       (error: unknown) => error instanceof Failure && error.kind === 'usage' && message.test(error.message),
     )
   })
 }
 
-test('finds commands behind global options', () => {
+test('finds commands behind global options', async () => {
   const names = new Set(['add', 'refs', 'refs local', 'pin add'])
   const isPrefix = (path: string): boolean => [...names].some(name => name.startsWith(`${path} `))
   const find = (...args: string[]) => findCommand(args, path => names.has(path), isPrefix)

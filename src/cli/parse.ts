@@ -1,8 +1,8 @@
-import { Command as Commander, CommanderError, Option as CommanderOption } from 'commander'
 import type { Command } from '../contract/command.ts'
 import { Failure } from '../contract/failure.ts'
 import { type Option, optionName, type Param, type Params } from '../contract/params.ts'
 import { type GlobalValues, globalOptions } from './global-options.ts'
+import type { KnownOption, KnownOptions } from './read-options.ts'
 
 /** What an argv asks for, once its command is known. */
 export interface Parsed {
@@ -19,40 +19,41 @@ const PROGRESS_KINDS = new Set(['auto', 'bar', 'plain', 'json', 'none'])
 const TRUE = new Set(['true', 't', 'T', 'TRUE', 'True', '1'])
 const FALSE = new Set(['false', 'f', 'F', 'FALSE', 'False', '0'])
 
-type Known = ReadonlyMap<string, { readonly key: string; readonly option: Option; readonly global: boolean }>
-
 /** Parses what follows the words of a command. Throws `usage` Failures. */
-export function parse(command: Pick<Command, 'path' | 'params'>, args: readonly string[]): Parsed {
+export async function parse(command: Pick<Command, 'path' | 'params'>, args: readonly string[]): Promise<Parsed> {
   const known = knownOptions(command.params)
   const { tokens, progress } = normalize(args, known)
-  const parser = new Commander(command.path).helpOption(false).exitOverride().allowExcessArguments(true)
-  parser.configureOutput({ writeErr: () => undefined, writeOut: () => undefined })
-  for (const { option, key } of new Set(known.values())) declare(parser, key, option)
-  try {
-    parser.parse(tokens, { from: 'user' })
-  } catch (error) {
-    if (error instanceof CommanderError) throw usageFailure(error, command.path)
-    throw error
-  }
-  const values = parser.opts<Record<string, unknown>>()
+  const { values, words } = await readTokens(command.path, tokens, known)
   const input: Record<string, unknown> = {}
   const globals: Record<string, unknown> = {}
   const given = new Set<string>()
-  for (const { key, option, global } of new Set(known.values())) {
-    const raw = values[optionKey(option, key)]
+  for (const entry of new Set(known.values())) {
+    const { key, option, global } = entry
+    const raw = values.get(entry)
     const value = raw === undefined ? option.initial : convert(raw, option, optionName(key, option))
     if (raw !== undefined) given.add(key)
     if (global) globals[key] = value
     else input[key] = value
   }
   if (progress !== undefined) globals.progress = progress
-  const paths = distribute(command.params, parser.args, input)
+  const paths = distribute(command.params, words, input)
   return { input, given, globals, paths }
 }
 
+/** Most command lines hold words alone: the parser of options is loaded for the others. */
+async function readTokens(
+  path: string,
+  tokens: readonly string[],
+  known: KnownOptions,
+): Promise<{ values: ReadonlyMap<KnownOption, unknown>; words: readonly string[] }> {
+  if (!tokens.some(token => token.startsWith('-') && token !== '-')) return { values: new Map(), words: tokens }
+  const { readOptions } = await import('./read-options.ts')
+  return readOptions(path, tokens, known)
+}
+
 /** Returns every spelling of every option, a command's own before global ones of the same spelling. */
-function knownOptions(params: Params): Known {
-  const known = new Map<string, { key: string; option: Option; global: boolean }>()
+function knownOptions(params: Params): KnownOptions {
+  const known = new Map<string, KnownOption>()
   const add = (key: string, param: Param, global: boolean): void => {
     if (param.place !== 'option') return
     const name = `--${optionName(key, param)}`
@@ -69,37 +70,11 @@ function knownOptions(params: Params): Known {
   return known
 }
 
-function optionKey(option: Option, key: string): string {
-  return new CommanderOption(
-    option.kind === 'flag' ? `--${optionName(key, option)}` : `--${optionName(key, option)} <x>`,
-  ).attributeName()
-}
-
-function declare(parser: Commander, key: string, option: Option): void {
-  const name = optionName(key, option)
-  // A one-letter name (`cid format -f`) is a short option without a long form; commander wants a long one to name it by.
-  const flags = `${option.short === undefined ? '' : `-${option.short}, `}--${name}`
-  if (option.kind === 'flag') {
-    parser.addOption(new CommanderOption(flags))
-    parser.addOption(new CommanderOption(`--no-${name}`))
-    // Declaring `--no-x` gives x the default true; only what was given counts here.
-    parser.setOptionValue(optionKey(option, key), undefined)
-    return
-  }
-  const collect = (value: string, earlier: readonly string[] | undefined): readonly string[] => [
-    ...(earlier ?? []),
-    value,
-  ]
-  const declared = new CommanderOption(`${flags} <${option.placeholder ?? 'value'}>`)
-  if (option.kind === 'texts') declared.argParser(collect)
-  parser.addOption(declared)
-}
-
 /**
  * Rewrites what Go's flag parser accepts and commander does not: `--flag=false`, `-r=false`, `--enc` for
  * `--encoding`; takes `--progress=bar` out, which is a flag to a command and a kind to us.
  */
-function normalize(args: readonly string[], known: Known): { tokens: string[]; progress: string | undefined } {
+function normalize(args: readonly string[], known: KnownOptions): { tokens: string[]; progress: string | undefined } {
   const tokens: string[] = []
   let progress: string | undefined
   for (let at = 0; at < args.length; at++) {
@@ -144,7 +119,7 @@ function normalize(args: readonly string[], known: Known): { tokens: string[]; p
   return { tokens, progress }
 }
 
-function takesNext(cluster: string, known: Known): boolean {
+function takesNext(cluster: string, known: KnownOptions): boolean {
   const letters = [...cluster.slice(1)]
   return letters.every((letter, index) => {
     const kind = known.get(`-${letter}`)?.option.kind
@@ -195,11 +170,4 @@ function distribute(params: Params, words: readonly string[], input: Record<stri
 
 function otherReadsStdin(param: Param): boolean {
   return param.place !== 'option' && param.stdin
-}
-
-function usageFailure(error: CommanderError, path: string): Failure {
-  const message = error.message.replace(/^error: /, '').replace(/\n.*$/s, '')
-  const suggestion = /Did you mean ([^?]*)\?/.exec(error.message)?.[1]
-  const hint = suggestion === undefined ? `see tsipfs ${path} --help` : `did you mean ${suggestion}?`
-  return new Failure('usage', message, { hint })
 }

@@ -39,12 +39,12 @@ async function runCommandLine(io: Io): Promise<number> {
   const load = commands[found.path]
   if (load === undefined || help !== undefined) {
     if (found.unknown !== undefined && help === undefined) throw unknownCommand(found.path, found.unknown)
-    if (load === undefined) parse({ path: found.path, params: {} }, found.rest.filter(isOption))
+    if (load === undefined) await parse({ path: found.path, params: {} }, found.rest.filter(isOption))
     await io.out.write(await helpText(found.path, help === 'short', io))
     return 0
   }
   const command = await load()
-  const parsed = parse(command, found.rest)
+  const parsed = await parse(command, found.rest)
   return await runCommand(command, parsed, io)
 }
 
