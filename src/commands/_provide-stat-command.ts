@@ -22,6 +22,7 @@ export function provideStatCommand({ path, summary, deprecated }: Naming) {
     experimental: true,
     ...(deprecated === true ? { deprecated } : {}),
     output: 'value',
+    result: { '*': 'any' },
     params: {
       lan: flag('Show the DHT of the local network (both are counted together)'),
       all: flag('Show all sections', { short: 'a', caller: true }),

@@ -36,6 +36,9 @@ const params = {
   wrapWithDirectory: flag('Wrap what is added in a folder', { short: 'w' }),
   pin: flag('Keep what is added from garbage collection', { initial: true }),
   pinName: text('A name for the pin'),
+  expect: text('Fail with status 6, and pin nothing, unless this CID (or sha256:HEX of a single file) is added', {
+    placeholder: 'cid',
+  }),
   toFiles: text('Link what is added into MFS, at this path', { complete: 'mfs', placeholder: 'path' }),
   cidVersion: int('CID version, 0 or 1; 1 makes raw leaves. The default is Import.CidVersion'),
   hash: text('Hash function; makes CIDv1 unless it is sha2-256. The default is Import.HashFunction'),
@@ -86,6 +89,7 @@ export const add = defineCommand({
     { line: 'tsipfs add -rQ ./site', explains: 'Add a folder, and print the CID of its root only.' },
     { line: 'tar c src | tsipfs add -Q --stdin-name=src.tar', explains: 'Add what another program writes.' },
     { line: 'tsipfs add -w a.txt b.txt', explains: 'Add two files in a folder, under their names.' },
+    { line: 'tsipfs add -Q --expect=bafy… download.iso', explains: 'Add a download only if it is what it should be.' },
     { line: 'tsipfs add -nQ --cid-version=1 big.iso', explains: 'Compute the CID of a file, and store nothing.' },
   ],
   needs: 'repo',
@@ -116,12 +120,21 @@ export const add = defineCommand({
       import('../node/importer/add.ts'),
       import('../node/importer/add-record.ts'),
     ])
-    for await (const event of addAll(node, source, { ...input, signal })) yield addRecord(event, globals) as Added
+    const expected = await expectation(input.expect)
+    const watched = expected?.watch(source) ?? source
+    const options = { ...input, checkRoots: expected?.check, signal }
+    for await (const event of addAll(node, watched, options)) yield addRecord(event, globals) as Added
   },
   async render(outputs, view) {
     await renderAdded(outputs, view)
   },
 })
+
+async function expectation(text: string | undefined) {
+  if (text === undefined) return undefined
+  const { expectationOf } = await import('../node/importer/expect.ts')
+  return expectationOf(text)
+}
 
 async function renderAdded(outputs: AsyncIterable<Added>, view: View<typeof params>): Promise<void> {
   const { input, out, progress, lineEnd } = view

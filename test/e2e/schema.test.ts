@@ -20,6 +20,8 @@ dag resolve $OBJECT/a
 dag stat --progress=false $OBJECT
 dag stat $OBJECT $ROOTBLOCK
 dag graph $OBJECT
+add one two
+add -Q --progress one
 files mkdir -p /d/e
 files write --create /d/one one
 files write --create /d/two two

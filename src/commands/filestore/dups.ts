@@ -5,6 +5,7 @@ export const filestoreDups = defineCommand({
   path: 'filestore dups',
   summary: 'List blocks that lie in files of the user and in the repo itself',
   needs: 'repo',
+  result: { Ref: 'cid', Err: 'text' },
   params: {},
   async *run(_input, { node, globals, signal }) {
     const [{ listDuplicates }, { formatCid }] = await Promise.all([

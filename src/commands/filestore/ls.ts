@@ -1,6 +1,7 @@
 import { defineCommand } from '../../contract/command.ts'
 import { Failure } from '../../contract/failure.ts'
 import { flag, optionalArgumentList } from '../../contract/params.ts'
+import { maybe } from '../../contract/shape.ts'
 import { LineWriter } from '../_lines.ts'
 import { blockLine, type ListedBlock } from './_line.ts'
 
@@ -11,6 +12,14 @@ export const filestoreLs = defineCommand({
     'Lists what `add --nocopy` refers to, one block a line: CID, size, file and offset. Files are named from the folder ' +
     'that the repo lies in. Blocks that are named are read, and those that are not what they were are told on standard error.',
   needs: 'repo',
+  result: {
+    Status: 'int: 0 fine, 10 the file changed, 11 no file, 20 another problem',
+    ErrorMsg: 'text',
+    Key: maybe('link'),
+    FilePath: 'text',
+    Offset: 'int',
+    Size: 'int',
+  },
   params: {
     obj: optionalArgumentList('obj', 'CIDs of blocks to list; all when there is none'),
     fileOrder: flag('Sort by file and offset'),

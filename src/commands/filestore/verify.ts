@@ -1,5 +1,6 @@
 import { defineCommand } from '../../contract/command.ts'
 import { flag, optionalArgumentList } from '../../contract/params.ts'
+import { maybe } from '../../contract/shape.ts'
 import { LineWriter } from '../_lines.ts'
 import { blockLine, type ListedBlock, statusName } from './_line.ts'
 
@@ -20,6 +21,14 @@ export const filestoreVerify = defineCommand({
     },
   ],
   needs: 'repo',
+  result: {
+    Status: 'int: 0 fine, 10 the file changed, 11 no file, 20 another problem',
+    ErrorMsg: 'text',
+    Key: maybe('link'),
+    FilePath: 'text',
+    Offset: 'int',
+    Size: 'int',
+  },
   params: {
     obj: optionalArgumentList('obj', 'CIDs of blocks to verify; all when there is none'),
     fileOrder: flag('Verify in the order of files and offsets'),

@@ -12,6 +12,7 @@ export const provideClear = defineCommand({
   experimental: true,
   writes: true,
   output: input => (input.quiet ? 'nothing' : 'value'),
+  result: 'int: how many were left out',
   params: { quiet: flag('Print nothing', { short: 'q' }) },
   async *run(input, { node }): AsyncIterable<Plain> {
     const { clearQueue } = await import('../../node/provide-clear.ts')

@@ -13,6 +13,7 @@ export const provideOnce = defineCommand({
   ],
   needs: 'daemon',
   experimental: true,
+  result: { Queued: 'cid' },
   params: {
     cid: argumentList('cid', 'The CIDs to announce', { stdin: true, complete: 'cid' }),
     recursive: flag('Announce all blocks below them too', { short: 'r' }),

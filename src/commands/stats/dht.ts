@@ -13,6 +13,15 @@ export const statsDht = defineCommand({
   description: 'Lists the peers in the tables of the public DHT (wan) and of the one of private networks (lan).',
   examples: [{ line: 'tsipfs stats dht lan', explains: 'List the peers of the local network.' }],
   needs: 'daemon',
+  result: {
+    Name: 'text',
+    Buckets: [
+      {
+        LastRefresh: 'text',
+        Peers: [{ ID: 'text', Connected: 'flag', AgentVersion: 'text', LastUsefulAt: 'text', LastQueriedAt: 'text' }],
+      },
+    ],
+  },
   params: { dht: optionalArgumentList('dht', 'Tables to list: wan, lan, wanserver or lanserver; wan and lan if none') },
   check(input) {
     const other = input.dht.find(name => !NAMES.includes(name))

@@ -20,6 +20,8 @@ export interface AddOptions extends ImportOptions, Waiting {
   readonly pinName: string | undefined
   /** Where in MFS the roots are linked; undefined: nowhere. */
   readonly toFiles: string | undefined
+  /** Throws when the roots are not what the caller expects; called before anything is linked or pinned. */
+  readonly checkRoots?: ((roots: readonly Imported[]) => void) | undefined
   readonly fscache: boolean
   readonly fastProvideRoot: boolean | undefined
   readonly fastProvideDag: boolean | undefined
@@ -61,6 +63,7 @@ export async function* addAll(
       waiting = []
     }
   }
+  options.checkRoots?.(tree.roots)
   if (!options.onlyHash) {
     await place.flushRows()
     await linkRoots(node, tree.roots, options)

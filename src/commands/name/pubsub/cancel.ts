@@ -9,6 +9,7 @@ export const namePubsubCancel = defineCommand({
   needs: 'daemon',
   experimental: true,
   output: 'value',
+  result: { Canceled: 'flag' },
   params: { name: argument('name', 'The name to follow no longer') },
   async *run(input, { node, signal }) {
     const [{ followedNames }, { parseName }] = await Promise.all([

@@ -9,6 +9,7 @@ export const namePubsubState = defineCommand({
   worksWithoutRepo: true,
   experimental: true,
   output: 'value',
+  result: { Enabled: 'flag' },
   params: {},
   async *run(_, { node, signal }) {
     // Without a daemon nothing is followed, and nothing is started to say so.

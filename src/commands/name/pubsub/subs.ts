@@ -9,6 +9,7 @@ export const namePubsubSubs = defineCommand({
   needs: 'daemon',
   experimental: true,
   output: 'value',
+  result: { Strings: ['text'] },
   params: {
     ipnsBase: text('Multibase of the names: b58mh, base36 or another', { initial: 'base36', placeholder: 'base' }),
   },

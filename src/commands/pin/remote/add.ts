@@ -24,6 +24,7 @@ export const pinRemoteAdd = defineCommand({
   ],
   needs: 'repo',
   output: 'value',
+  result: { Status: 'text', Cid: 'cid', Name: 'text', 'Offline?': 'flag' },
   params: {
     path: argument('ipfs-path', 'CID or path to be pinned', { complete: 'cid' }),
     service: serviceOption,

@@ -13,6 +13,7 @@ export const pinRemoteLs = defineCommand({
     },
   ],
   needs: 'repo',
+  result: { Status: 'text', Cid: 'cid', Name: 'text' },
   params: filterOptions,
   async *run(input, { node, signal, globals }) {
     const pins = await remotePins(node.repo.config, input.service)

@@ -1,6 +1,7 @@
 import { defineCommand } from '../../../../contract/command.ts'
 import { Failure } from '../../../../contract/failure.ts'
 import { flag } from '../../../../contract/params.ts'
+import { maybe } from '../../../../contract/shape.ts'
 import type { ConfigStore } from '../../../../repo/roles.ts'
 
 interface Stat {
@@ -28,6 +29,15 @@ export const pinRemoteServiceLs = defineCommand({
   examples: [{ line: 'tsipfs pin remote service ls --stat', explains: 'Try all services.' }],
   needs: 'repo',
   output: 'value',
+  result: {
+    RemoteServices: maybe([
+      {
+        Service: 'text',
+        ApiEndpoint: 'text',
+        'Stat?': { Status: 'text: valid or invalid', 'PinCount?': maybe({ '*': 'int' }) },
+      },
+    ]),
+  },
   params: { stat: flag('Ask each service how many pins it has') },
   async *run(input, { node, signal }) {
     const { remoteServices } = await import('../../../../node/remote-pins.ts')
