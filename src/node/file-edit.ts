@@ -3,6 +3,7 @@ import { Failure } from '../contract/failure.ts'
 import { Breath } from '../repo/pause.ts'
 import type { Blocks, Waiting } from '../repo/roles.ts'
 import { decodeDagPb, encodeDagPb } from './dag-pb.ts'
+import { cutLeaves, flatLeaves, flatParts, PieceReader } from './file-edit-flat.ts'
 import {
   type FileFormat,
   type FilePart,
@@ -36,9 +37,10 @@ export interface ChangedFile extends FilePart {
 export const FILE_BYTES_MAX: number = Number.MAX_SAFE_INTEGER
 
 /**
- * Writes into a file and returns the new one, which is the DAG that `add` makes of the same bytes. Of a file in chunks
- * of one size only the leaves that change, and the nodes above them, are written. Memory stays constant.
- * The blocks still have to be flushed.
+ * Writes into a file and returns the new one. A file that is new, or whose leaves hang on its root (up to 45 MB in
+ * chunks of the usual size), becomes what Kubo makes of it: a trickle DAG in which what is appended has leaves of its
+ * own. Any other becomes the DAG that `add` makes of the same bytes; in chunks of one size only the leaves that change,
+ * and the nodes above them, are written. Memory stays constant. The blocks still have to be flushed.
  */
 export async function changeFile(
   blocks: EditBlocks,
@@ -48,6 +50,8 @@ export async function changeFile(
   stat: FileStat,
   waiting: Waiting = {},
 ): Promise<ChangedFile> {
+  const flat = await changeFlat(blocks, file, change, format, stat, waiting)
+  if (flat !== undefined) return flat
   const kept = change.truncate ? undefined : file
   const old = await FileSource.open(blocks, kept, format, waiting)
   const writer = new PartWriter(blocks, old, change, format, waiting)
@@ -57,6 +61,41 @@ export async function changeFile(
   const root = format.layout === 'trickle' ? await unwrapSingle(built, blocks, format, stat) : built
   const plain = stat.mode === undefined && stat.mtime === undefined
   return { ...(plain ? root : await withStat(blocks, root, format, stat)), written: writer.written }
+}
+
+/** Writes into a file as Kubo does; undefined when it is not one of those that are changed so. */
+async function changeFlat(
+  blocks: EditBlocks,
+  file: CID | undefined,
+  { offset, truncate, data }: FileChange,
+  format: FileFormat,
+  stat: FileStat,
+  waiting: Waiting,
+): Promise<ChangedFile | undefined> {
+  const leafBytes = leafBytesOf(format.chunker)
+  const leaves = leafBytes === undefined ? undefined : await flatLeaves(blocks, file, format, waiting)
+  if (leafBytes === undefined || (leaves === undefined && !truncate)) return undefined
+  const trickle: FileFormat = { ...format, layout: 'trickle' }
+  const kept = truncate ? await cutLeaves(blocks, leaves ?? [], trickle) : (leaves ?? [])
+  const reader = new PieceReader(data)
+  const take = async (bytesMax: number): Promise<Uint8Array> => {
+    if (offset + reader.taken + bytesMax > FILE_BYTES_MAX) throw new Failure('failed', 'the file is too large')
+    return await reader.take(bytesMax)
+  }
+  const builder = fileBuilder(blocks, trickle)
+  const breath = new Breath()
+  try {
+    for await (const part of flatParts(blocks, kept, { offset, take }, { format: trickle, leafBytes, waiting })) {
+      await builder.add(part)
+      await breath.take(waiting.signal)
+    }
+  } finally {
+    await reader.close()
+  }
+  const built = (await builder.finish()) ?? (await putLeaf(blocks, new Uint8Array(0), format))
+  const root = await unwrapSingle(built, blocks, format, stat)
+  const plain = stat.mode === undefined && stat.mtime === undefined
+  return { ...(plain ? root : await withStat(blocks, root, format, stat)), written: reader.taken }
 }
 
 /** Turns old leaves, zeros and new data into the leaves, and where it can the subtrees, of the new file. */

@@ -1,0 +1,143 @@
+import type { CID } from 'multiformats/cid'
+import type { Blocks, Waiting } from '../repo/roles.ts'
+import { decodeDagPb, encodeDagPb } from './dag-pb.ts'
+import { type FileFormat, type FilePart, putLeaf } from './file-layout.ts'
+import { DAG_PB, formatOf, putBlock, RAW } from './mfs/format.ts'
+import { decodeUnixfs, encodeUnixfs } from './unixfs.ts'
+
+type EditBlocks = Pick<Blocks, 'get' | 'put'>
+
+/**
+ * Returns the leaves of a file whose root has nothing but leaves below it, as Kubo's writer leaves them: their sizes may
+ * be of any kind. Of a file that is not there, or empty, there are none. Returns undefined for another file.
+ */
+export async function flatLeaves(
+  blocks: EditBlocks,
+  file: CID | undefined,
+  format: FileFormat,
+  waiting: Waiting,
+): Promise<FilePart[] | undefined> {
+  if (file === undefined) return []
+  const bytes = await blocks.get(file, waiting)
+  if (file.code === RAW) {
+    return format.rawLeaves ? [{ cid: file, size: bytes.length, fileSize: bytes.length }] : undefined
+  }
+  const { data, links } = decodeDagPb(bytes)
+  const { data: inline = new Uint8Array(0), blockSizes = [] } = decodeUnixfs(data ?? new Uint8Array(0))
+  if (inline.length > 0 || links.length > format.maxLinks || blockSizes.length !== links.length) return undefined
+  for (const link of [links[0], links.at(-1)]) {
+    if (link !== undefined && !(await isLeaf(blocks, link.cid, waiting))) return undefined
+  }
+  return links.map(({ cid, size }, at) => ({ cid, size, fileSize: Number(blockSizes[at]) }))
+}
+
+/**
+ * Returns the leaves that are left of a file when it is cut to nothing before it is written anew. Kubo leaves an empty
+ * one, and so do we, for the sake of the same CIDs.
+ */
+export async function cutLeaves(
+  blocks: EditBlocks,
+  leaves: readonly FilePart[],
+  format: FileFormat,
+): Promise<FilePart[]> {
+  const [first] = leaves
+  if (first === undefined) return []
+  return [await rewriteLeaf(blocks, first.cid, new Uint8Array(0), format)]
+}
+
+/**
+ * Yields the leaves of the new file: those of the old one, where data falls upon them with the same sizes, then zeros up
+ * to where the data begins, then what is left of the data, in leaves of their own.
+ */
+export async function* flatParts(
+  blocks: EditBlocks,
+  leaves: readonly FilePart[],
+  change: { readonly offset: number; readonly take: (bytesMax: number) => Promise<Uint8Array> },
+  options: { readonly format: FileFormat; readonly leafBytes: number; readonly waiting: Waiting },
+): AsyncGenerator<FilePart> {
+  const { format, leafBytes, waiting } = options
+  let start = 0
+  for (const leaf of leaves) {
+    const end = start + leaf.fileSize
+    const data = end <= change.offset ? new Uint8Array(0) : await change.take(end - Math.max(start, change.offset))
+    if (data.length === 0) yield leaf
+    else {
+      const content = Uint8Array.from(await leafData(blocks, leaf.cid, waiting))
+      content.set(data, Math.max(0, change.offset - start))
+      yield await rewriteLeaf(blocks, leaf.cid, content, format)
+    }
+    start = end
+  }
+  for (; start < change.offset; ) {
+    const zeros = new Uint8Array(Math.min(leafBytes, change.offset - start))
+    yield await putLeaf(blocks, zeros, format)
+    start += zeros.length
+    waiting.signal?.throwIfAborted()
+  }
+  for (;;) {
+    const data = await change.take(leafBytes)
+    if (data.length === 0) return
+    yield await putLeaf(blocks, data, format)
+    waiting.signal?.throwIfAborted()
+  }
+}
+
+async function isLeaf(blocks: EditBlocks, cid: CID, waiting: Waiting): Promise<boolean> {
+  if (cid.code === RAW) return true
+  return cid.code === DAG_PB && decodeDagPb(await blocks.get(cid, waiting)).links.length === 0
+}
+
+async function leafData(blocks: EditBlocks, cid: CID, waiting: Waiting): Promise<Uint8Array> {
+  const bytes = await blocks.get(cid, waiting)
+  if (cid.code === RAW) return bytes
+  return decodeUnixfs(decodeDagPb(bytes).data ?? new Uint8Array(0)).data ?? new Uint8Array(0)
+}
+
+/** Stores a leaf with other content, of the same kind as the old one. */
+async function rewriteLeaf(blocks: EditBlocks, old: CID, content: Uint8Array, format: FileFormat): Promise<FilePart> {
+  if (old.code === RAW) return await putLeaf(blocks, content, { ...format, rawLeaves: true })
+  const unixfs = decodeUnixfs(decodeDagPb(await blocks.get(old)).data ?? new Uint8Array(0))
+  // Kubo writes the field of a leaf that it has emptied, too.
+  const data = encodeUnixfs({ ...unixfs, data: content, fileSize: content.length })
+  const bytes = encodeDagPb({ data, links: [] })
+  const cid = await putBlock(blocks, DAG_PB, bytes, formatOf(old), true)
+  return { cid, size: bytes.length, fileSize: content.length }
+}
+
+/** Reads a stream in pieces of the sizes that are asked for. */
+export class PieceReader {
+  /** Bytes that were taken. */
+  taken = 0
+  readonly #pieces: AsyncIterator<Uint8Array>
+  #rest: Uint8Array = new Uint8Array(0)
+
+  constructor(data: AsyncIterable<Uint8Array>) {
+    this.#pieces = data[Symbol.asyncIterator]()
+  }
+
+  /** Returns so many bytes, fewer at the end only. */
+  async take(bytesMax: number): Promise<Uint8Array> {
+    const parts: Uint8Array[] = []
+    let length = 0
+    while (length < bytesMax) {
+      if (this.#rest.length === 0) {
+        const next = await this.#pieces.next()
+        if (next.done === true) break
+        this.#rest = next.value
+        continue
+      }
+      const part = this.#rest.subarray(0, bytesMax - length)
+      this.#rest = this.#rest.subarray(part.length)
+      parts.push(part)
+      length += part.length
+    }
+    this.taken += length
+    const [only] = parts
+    return parts.length === 1 && only !== undefined ? only : Uint8Array.from(Buffer.concat(parts, length))
+  }
+
+  /** Lets the stream go when not all of it is wanted. */
+  async close(): Promise<void> {
+    await this.#pieces.return?.()
+  }
+}

@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { CID } from 'multiformats/cid'
+import { freshRepo } from '../repo/fresh-repo.suite.ts'
+import { changeFile, type FileChange } from './file-edit.ts'
+import type { FileFormat } from './file-layout.ts'
+
+const V0: FileFormat = {
+  version: 0,
+  hashCode: 0x12,
+  rawLeaves: false,
+  chunker: '',
+  layout: 'balanced',
+  maxLinks: 174,
+}
+
+async function* pieces(...texts: string[]): AsyncIterable<Uint8Array> {
+  for (const text of texts) yield new TextEncoder().encode(text)
+}
+
+test('files of MFS have the CIDs that Kubo 0.44 gives them, however they were written', async () => {
+  using fresh = await freshRepo()
+  await using repo = await fresh.open()
+  let file: CID | undefined
+  const write = async (change: Partial<FileChange>): Promise<string> => {
+    const whole = { offset: 0, truncate: false, data: pieces('hel', 'lo'), ...change }
+    const changed = await changeFile(repo.blocks, file, whole, V0, {})
+    file = changed.cid
+    return changed.cid.toString()
+  }
+  assert.equal(await write({}), 'QmSYVhw7DFAQTznBx6ZMvX71VKuyfecVBgt8E2iruC7sCC')
+  assert.equal(await write({ offset: 2 }), 'QmRYLu6DfFmoCvWq4vjTt28gZCQeipkVyvKaPNw9NCqTBP')
+  file = undefined
+  const big = 'a'.repeat(600_000)
+  assert.equal(await write({ data: pieces(big) }), 'QmNovwZQYqqt918ETK1hYhbhbZLhKX9hY75UPgwQx1QSeK')
+  assert.equal(await write({ offset: 300_000 }), 'QmXArnzfMtJAbQpi1jhhb65DDNpQc6CPKMX9gLpaVJQUUN')
+  assert.equal(await write({ offset: 599_999 }), 'QmVb7L1x3wCzNK7eAqW4qEsoStXAkAVnubT93fyAh3GfRB')
+  assert.equal(await write({ offset: 600_004, data: pieces(big) }), 'QmRu1WFYsf3Gi5zC6FuJDx1zXU28TZrPbDpAY3YQHVzTfo')
+})
