@@ -126,7 +126,9 @@ function executorOn(node: Node, calls: Calls): Executor {
   return {
     async *execute(command, call) {
       const { nodeForCall } = await import('../node/call-node.ts')
-      const { source, signal, globals, answer } = call
+      const { source, signal, answer } = call
+      // What has no network cannot ask it, whatever the call says.
+      const globals = node.globals.offline ? { ...call.globals, offline: true } : call.globals
       if (command.writes === true && node.repo.readOnly) {
         throw new Failure('failed', 'the repo is on read-only media', { hint: 'commands that only read work there' })
       }

@@ -41,7 +41,7 @@ export const statsBw = defineCommand({
         hint: 'set Swarm.DisableBandwidthMetrics to false, and start the daemon again',
       })
     }
-    const intervalMs = parseDuration(input.interval, 'interval')
+    const intervalMs = parseDuration(input.interval)
     const filter = {
       ...(input.peer === undefined ? {} : { peer: parsePeer(input.peer).toString() }),
       ...(input.proto === undefined ? {} : { protocol: input.proto }),

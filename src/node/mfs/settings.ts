@@ -21,7 +21,8 @@ export function directoryRules(config: Config): DirectoryRules {
   if (!ESTIMATIONS.includes(estimation)) {
     throw new Failure('failed', `Import.UnixFSHAMTDirectorySizeEstimation must be links, block or disabled`)
   }
-  const threshold = settings.UnixFSHAMTDirectorySizeThreshold
+  // Its name of old, which goes before, as in Kubo.
+  const threshold = recordOf(config.Internal).UnixFSShardingSizeThreshold ?? settings.UnixFSHAMTDirectorySizeThreshold
   const text = textOf(threshold)
   return {
     thresholdBytes: (text === undefined ? numberOf(threshold) : parseByteSize(text)) ?? 262_144,
@@ -74,7 +75,10 @@ export function importSettings(config: Config): { cidVersion: number | undefined
 }
 
 function importSection(config: Config): Record<string, unknown> {
-  const section = config.Import
+  return recordOf(config.Import)
+}
+
+function recordOf(section: unknown): Record<string, unknown> {
   return typeof section === 'object' && section !== null && !Array.isArray(section)
     ? (section as Record<string, unknown>)
     : {}
