@@ -61,6 +61,7 @@ export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   'diag profile': () => import('./diag/profile.ts').then(module => module.diagProfile),
   'diag sys': () => import('./diag/sys.ts').then(module => module.diagSys),
   'diff': () => import('./diff.ts').then(module => module.diff),
+  'doctor': () => import('./doctor.ts').then(module => module.doctor),
   'du': () => import('./du.ts').then(module => module.du),
   'files apply': () => import('./files/apply.ts').then(module => module.filesApply),
   'files chcid': () => import('./files/chcid.ts').then(module => module.filesChcid),
