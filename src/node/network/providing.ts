@@ -23,7 +23,8 @@ const DONE_MAX = 64
 /** Returns what tells others, through routing, what this node has. In a daemon it works on, by itself. */
 export async function createProviding(context: PartContext, routing: Routing): Promise<Part<Providing>> {
   const isDaemon = context.identity === 'repo' && !context.node.repo.readOnly
-  const provider = new Provider(context, routing, provideSettings(context.config))
+  // What is gone soon provides nothing: a config that cannot be concerns the daemon alone.
+  const provider = new Provider(context, routing, provideSettings(isDaemon ? context.config : {}))
   if (isDaemon) await provider.start()
   return provider
 }
