@@ -108,6 +108,11 @@ test('names are followed over pubsub, without a lookup', async () => {
   await a.ok(['name', 'publish', '--resolve=false', '/ipfs/bafkqabtimvwgy3yk'])
   // The old record may be used for five minutes: only pubsub can have brought the new one.
   await b.until(['name', 'resolve', name], text => text === '/ipfs/bafkqabtimvwgy3yk\n')
+  // Whoever comes late asks those who follow the name already, here without a DHT.
+  await using late = await Daemon.start({ ...options, config: { 'Routing.Type': 'none' } })
+  await late.connect(b)
+  await late.until(['pubsub', 'peers', topic], text => text.includes(b.peer))
+  assert.equal(await late.ok(['name', 'resolve', name]), '/ipfs/bafkqabtimvwgy3yk')
   assert.equal(await b.ok(['name', 'pubsub', 'cancel', name]), 'canceled')
   assert.equal(await b.ok(['name', 'pubsub', 'cancel', name]), 'no subscription')
   assert.equal(await b.ok(['name', 'pubsub', 'subs']), '')
@@ -213,6 +218,10 @@ test('Kubo resolves what is published here, and the other way round, over pubsub
   const topic = (await ours.ok(['pubsub', 'ls'])).split('\n')
   assert.equal(topic.length, 2)
   for (const each of topic) await kubo.until(['pubsub', 'peers', each], text => text.includes(ours.peer))
+  await using late = await Daemon.start({ base: BASE, args, config: { 'Routing.Type': 'none' } })
+  await late.connect(kubo)
+  for (const each of topic) await late.until(['pubsub', 'peers', each], text => text.includes(kubo.peer))
+  assert.equal(await late.ok(['name', 'resolve', theirs]), EMPTY)
   await kubo.ok(['name', 'publish', '--resolve=false', '/ipfs/bafkqabtimvwgy3yk'])
   await ours.until(['name', 'resolve', theirs], text => text === '/ipfs/bafkqabtimvwgy3yk\n')
   // Records signed in one are valid in the other, in every form.

@@ -1,12 +1,16 @@
+import type { Connection } from '@libp2p/interface'
 import { Failure } from '../../contract/failure.ts'
-import { formatName, routingKey } from '../ipns/name.ts'
+import { formatName, isNameHash, routingKey } from '../ipns/name.ts'
 import { checkRecord, compareRecords, type NameRecord, parseRecord } from '../ipns/record.ts'
 import { keepFetched } from '../ipns/stored-names.ts'
+import { fetchRecord, serveRecords } from './name-fetch.ts'
 import type { Pubsub } from './network.ts'
 import type { PartContext } from './parts.ts'
 
 /** Names that are followed at a time; what comes beyond is found through routing alone. */
 const NAMES_MAX = 1_000
+/** Followers that are asked at once for the record they have. */
+const ASKED_MAX = 4
 /** Records are told again, for those who came later. */
 const REPEAT_PERIOD_MS = 10 * 60_000
 
@@ -32,6 +36,11 @@ export class NamePubsub implements AsyncDisposable {
     this.#timer = setInterval(() => void this.#repeat(), REPEAT_PERIOD_MS).unref()
   }
 
+  /** Begins to answer those who follow names, too. */
+  async start(): Promise<void> {
+    await serveRecords(this.#context.libp2p, key => this.newest(key.subarray('/ipns/'.length)))
+  }
+
   /** Follows a name. Resolves when its topic has been subscribed to. */
   async follow(name: Uint8Array): Promise<Followed | undefined> {
     const key = formatName(name)
@@ -50,6 +59,7 @@ export class NamePubsub implements AsyncDisposable {
       subscribed.resolve()
     })
     await subscribed.promise
+    await this.#askFollowers(followed, topic)
     return followed
   }
 
@@ -63,7 +73,7 @@ export class NamePubsub implements AsyncDisposable {
 
   /** Returns the newest record that came over pubsub. */
   newest(name: Uint8Array): Uint8Array | undefined {
-    return this.#followed.get(formatName(name))?.newest?.bytes
+    return isNameHash(name) ? this.#followed.get(formatName(name))?.newest?.bytes : undefined
   }
 
   subscriptions(): Uint8Array[] {
@@ -80,6 +90,20 @@ export class NamePubsub implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer)
     for (const name of this.subscriptions()) this.cancel(name)
+  }
+
+  /** Asks peers that follow the name already for what they know: they have not waited for us to come. */
+  async #askFollowers(followed: Followed, topic: Uint8Array): Promise<void> {
+    const { libp2p, signal, log } = this.#context
+    const peers = new Set(this.#pubsub.peers(topic).slice(0, ASKED_MAX))
+    const connections = libp2p.getConnections().filter(({ remotePeer }) => peers.delete(remotePeer.toString()))
+    const ask = async (connection: Connection): Promise<void> => {
+      const record = await fetchRecord(connection, routingKey(followed.name), signal)
+      if (record !== undefined) await this.#take(followed, record, false)
+    }
+    for (const answer of await Promise.allSettled(connections.map(ask))) {
+      if (answer.status === 'rejected') log('ipns', 'debug', `a follower did not answer: ${String(answer.reason)}`)
+    }
   }
 
   /** Messages have been checked when they arrive here: there is nothing more to do with them. */

@@ -1,7 +1,7 @@
 import { Failure } from '../../contract/failure.ts'
 import type { Waiting } from '../../repo/roles.ts'
 import { routingKey } from '../ipns/name.ts'
-import { compareRecords, type NameRecord, parseRecord } from '../ipns/record.ts'
+import { checkRecord, compareRecords, type NameRecord, parseRecord } from '../ipns/record.ts'
 import { republishForever, republishTimes } from '../ipns/republisher.ts'
 import { NamePubsub } from './name-pubsub.ts'
 import type { NameRecords, Pubsub, Routing } from './network.ts'
@@ -14,7 +14,9 @@ export async function createNameRecords(
   { routing, pubsub }: { routing: Routing; pubsub: Pubsub },
 ): Promise<Part<NameRecords>> {
   const isFollowing = context.identity === 'repo' && flagAt(context.config, 'Ipns.UsePubsub', false)
-  const names = new RoutedNames(routing, isFollowing ? new NamePubsub(context, pubsub) : undefined)
+  const topics = isFollowing ? new NamePubsub(context, pubsub) : undefined
+  await topics?.start()
+  const names = new RoutedNames(routing, topics)
   if (context.identity === 'repo' && !context.node.repo.readOnly) {
     // A config that cannot be is a failure now, not a line in a log.
     republishTimes(context.config)
@@ -57,7 +59,7 @@ class RoutedNames implements NameRecords {
   async *get(name: Uint8Array, options: Waiting & { recordsMax?: number } = {}): AsyncIterable<Uint8Array> {
     await this.#topics?.follow(name)
     const heard = this.#topics?.newest(name)
-    if (heard !== undefined) {
+    if (heard !== undefined && (await isValid(name, heard))) {
       yield heard
       return
     }
@@ -79,5 +81,16 @@ class RoutedNames implements NameRecords {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#topics?.[Symbol.asyncDispose]()
+  }
+}
+
+/** Returns false for a record that has expired since it was heard of. */
+async function isValid(name: Uint8Array, bytes: Uint8Array): Promise<boolean> {
+  try {
+    await checkRecord(parseRecord(bytes), name)
+    return true
+  } catch (error) {
+    if (error instanceof Failure) return false
+    throw error
   }
 }
