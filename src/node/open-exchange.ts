@@ -54,7 +54,11 @@ export async function openOwnExchange(
   const { repo } = node
   return new Fetcher({
     peers: () => 0,
-    gateways: new Gateways({ urls: terms.gateways, requestTimeoutMs: terms.stallTimeoutMs, check: checkBlock }),
+    gateways: new Gateways({
+      urls: terms.gateways,
+      requestTimeoutMs: Math.min(terms.lookupTimeoutMs, terms.stallTimeoutMs),
+      check: checkBlock,
+    }),
     received: async (cid, bytes) => {
       if (!repo.readOnly) await repo.blocks.put(cid, bytes)
     },

@@ -275,6 +275,7 @@ export const CONFIG_SHAPE: Shape = struct({
     'RefreshInterval?': duration,
     'TLSInsecureSkipVerify?': flag,
     'Gateways?': texts,
+    'Gateways?': texts,
   }),
   Provide: provide,
   Provider: struct({ 'Enabled?': flag, 'Strategy?': optionalText, 'WorkerCount?': integer }),

@@ -17,6 +17,10 @@ const LOOK_PERIOD_MS = 1_000
 const RETRY_MIN_MS = 1_000
 const RETRY_MAX_MS = 5 * 60_000
 const PROVIDE_TIMEOUT_MS = 60_000
+/** Between two keys that are provided again by themselves, at most. */
+const PACE_MAX_MS = 1_000
+/** So many are provided again without a pause. */
+const UNPACED_MAX = 16
 /** Keys that are taken from the queue in one step. */
 const DONE_MAX = 64
 
@@ -100,6 +104,10 @@ class Provider implements Providing {
   }
 
   async reprovide({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<void> {
+    await this.#reprovideAll(0, signal)
+  }
+
+  async #reprovideAll(paceMs: number, signal?: AbortSignal): Promise<void> {
     const { node, signal: closing } = this.#context
     const stop = signal === undefined ? closing : AbortSignal.any([signal, closing])
     const began = Date.now()
@@ -113,7 +121,8 @@ class Provider implements Providing {
         this.#counts.reproviding -= 1
       }
     }
-    await overEach(provideKeys(node.repo, this.#settings.sources, { signal: stop }), this.#settings.workers, provide)
+    const all = provideKeys(node.repo, this.#settings.sources, { signal: stop })
+    await overEach(paced(all, paceMs, stop), this.#settings.workers, provide)
     stop.throwIfAborted()
     this.#last = { at: Date.now(), durationMs: Date.now() - began, keys }
     const stored = new Uint8Array(8)
@@ -202,9 +211,15 @@ class Provider implements Providing {
     await this.#probe()
     if (this.#counts.failed > before) this.#delay()
     else {
-      await this.reprovide()
+      await this.#reprovideAll(await this.#pace())
       this.#retryMs = RETRY_MIN_MS
     }
+  }
+
+  /** Nobody waits for it: what is due is spread, so that it takes little of what fetches and serves need. */
+  async #pace(): Promise<number> {
+    const { blocks } = await this.#context.node.repo.stat()
+    return Math.min(PACE_MAX_MS, this.#settings.intervalMs / 2 / Math.max(1, blocks))
   }
 
   /** Provides the first of the keys; whoever fails with that need not begin with all of them. */
@@ -239,6 +254,16 @@ class Provider implements Providing {
     if (before !== undefined && new TextDecoder().decode(before) === strategy) return
     if (before !== undefined) await clearQueue(values)
     await values.put(STRATEGY_KEY, new TextEncoder().encode(strategy))
+  }
+}
+
+/** Yields the first few at once, and waits before each of the others. */
+async function* paced(cids: AsyncIterable<CID>, paceMs: number, signal: AbortSignal): AsyncIterable<CID> {
+  let count = 0
+  for await (const cid of cids) {
+    count += 1
+    if (paceMs > 0 && count > UNPACED_MAX) await later(paceMs, undefined, { signal, ref: false })
+    yield cid
   }
 }
 
