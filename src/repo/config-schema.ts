@@ -274,8 +274,6 @@ export const CONFIG_SHAPE: Shape = struct({
     'Enabled?': flag,
     'RefreshInterval?': duration,
     'TLSInsecureSkipVerify?': flag,
-    'Gateways?': texts,
-    'Gateways?': texts,
   }),
   Provide: provide,
   Provider: struct({ 'Enabled?': flag, 'Strategy?': optionalText, 'WorkerCount?': integer }),
@@ -287,6 +285,7 @@ export const CONFIG_SHAPE: Shape = struct({
     'NumWorkers?': integer,
     'MaxBlockSize?': optionalText,
     'TLSInsecureSkipVerify?': flag,
+    'Gateways?': texts,
   }),
   Experimental: struct({
     FilestoreEnabled: bool,

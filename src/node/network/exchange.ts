@@ -95,7 +95,11 @@ class LibExchange implements NetworkExchange, AsyncDisposable {
     } = options
     const limits = { lookupTimeoutMs, stallTimeoutMs }
     const unreached: string[] = []
-    const gateways = new Gateways({ urls: options.gateways ?? [], requestTimeoutMs: Math.min(lookupTimeoutMs, stallTimeoutMs), check: checkBlock })
+    const gateways = new Gateways({
+      urls: options.gateways ?? [],
+      requestTimeoutMs: Math.min(lookupTimeoutMs, stallTimeoutMs),
+      check: checkBlock,
+    })
     const session = this.#bitswap.newSession({
       ...limits,
       findProviders: providerSearch(this.#context, this.#routing, url => gateways.add(url)),
