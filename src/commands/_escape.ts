@@ -11,9 +11,11 @@ const ESCAPES: Readonly<Record<string, string>> = {
 const PLAIN = /^[\x20-\x5b\x5d-\x7e]*$/
 const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]$/u
 
+const RAW_BYTE = /^[\udc80-\udcff]$/
+
 /**
  * Returns a name with backslashes and whatever cannot be printed as Go escapes it (`\n`, `\x1b`, `\u200b`), so that no
- * name can move the cursor of a terminal. Bytes that are not UTF-8 (surrogate-escape.ts) appear as `\xff`.
+ * name can move the cursor of a terminal. Bytes that are not UTF-8 (surrogate-escape.ts) appear as `\xff` in such a name.
  */
 export function escapeName(name: string): string {
   if (PLAIN.test(name)) return name
@@ -21,7 +23,8 @@ export function escapeName(name: string): string {
   let needed = false
   for (const character of name) {
     const escaped = escapeCharacter(character)
-    needed ||= escaped !== character
+    // As in Kubo a byte that is not UTF-8 is shown as it is, unless the name has to be escaped anyway.
+    needed ||= escaped !== character && !RAW_BYTE.test(character)
     text += escaped
   }
   return needed ? text : name

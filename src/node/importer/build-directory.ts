@@ -17,6 +17,11 @@ export interface DirectoryFormat {
   readonly rules: DirectoryRules
 }
 
+/** A folder that was stored. */
+export interface BuiltDirectory extends SavedDirectory {
+  readonly isSharded: boolean
+}
+
 /**
  * Stores a folder with these entries, in any order, at once: a plain one, or a HAMT from its leaves up where Kubo would
  * have ended with one (`directory-edit.ts` says when). Sorts `links`.
@@ -26,13 +31,14 @@ export async function buildDirectory(
   links: PbLink[],
   format: DirectoryFormat,
   stat: DirectoryStat = {},
-): Promise<SavedDirectory> {
+): Promise<BuiltDirectory> {
   sortLinks(links)
   checkNames(links)
-  if (isSharded(links, format.rules, stat)) return await buildHamt(blocks, links, format, stat)
+  if (isSharded(links, format.rules, stat))
+    return { ...(await buildHamt(blocks, links, format, stat)), isSharded: true }
   const bytes = encodeDagPb({ data: encodeUnixfs({ type: 'directory', ...stat }), links })
   const cid = await putBlock(blocks, DAG_PB, bytes, format.cid, links.length === 0)
-  return { cid, size: links.reduce((sum, link) => sum + link.size, bytes.length) }
+  return { cid, size: links.reduce((sum, link) => sum + link.size, bytes.length), isSharded: false }
 }
 
 function checkNames(links: readonly PbLink[]): void {

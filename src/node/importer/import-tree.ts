@@ -5,6 +5,7 @@ import { nameToBytes } from '../../contract/surrogate-escape.ts'
 import type { Blocks, Waiting } from '../../repo/roles.ts'
 import { encodeDagPb, type PbLink } from '../dag-pb.ts'
 import type { FileStat } from '../file-layout.ts'
+import { hamtHash } from '../hamt.ts'
 import { DAG_PB, putBlock } from '../mfs/format.ts'
 import { encodeUnixfs } from '../unixfs.ts'
 import { buildDirectory } from './build-directory.ts'
@@ -183,9 +184,12 @@ export class TreeImport {
     this.#open.pop()
     const parent = this.#open.at(-1)
     if (parent !== undefined && !folder.hasEntry && this.#options.skipsEmpty) return []
-    const { cid, size } = await buildDirectory(this.#blocks, folder.links, this.#settings.directory, folder.stat)
+    const built = await buildDirectory(this.#blocks, folder.links, this.#settings.directory, folder.stat)
+    const { cid, size } = built
     const own = { name: folder.path, cid, size, top: this.#top }
-    sortByName(folder.folders)
+    // As Kubo lists it: a plain folder by name, a sharded one by its slots.
+    if (built.isSharded) sortBy(folder.folders, name => hamtHash(nameToBytes(name)))
+    else sortBy(folder.folders, nameToBytes)
     const imported = [...folder.folders.flatMap(one => one.imported), own]
     if (parent === undefined) {
       this.roots.push(own)
@@ -217,7 +221,8 @@ function checkParent(path: string, folder: string): void {
   throw new Failure('usage', `${path}: what lies in a folder has to follow it`)
 }
 
-/** Sorts by the bytes of the names; the folders of a tree on disk come sorted. */
-function sortByName(folders: { readonly name: string }[]): void {
-  folders.sort((a, b) => (a.name === b.name ? 0 : Buffer.compare(nameToBytes(a.name), nameToBytes(b.name))))
+function sortBy(folders: { readonly name: string }[], keyOf: (name: string) => Uint8Array): void {
+  const keys = new Map(folders.map(({ name }) => [name, keyOf(name)]))
+  const key = (name: string): Uint8Array => keys.get(name) ?? new Uint8Array(0)
+  folders.sort((a, b) => Buffer.compare(key(a.name), key(b.name)))
 }
