@@ -1,5 +1,7 @@
 /** Daemons, ours and Kubo's, each on a repo of its own. */
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { type Ended, ended, Place, PROGRAM, printed, type RunOptions } from './program.ts'
 
@@ -30,6 +32,8 @@ export class Daemon implements AsyncDisposable {
       program?: string
       args?: readonly string[]
       config?: Readonly<Record<string, unknown>>
+      /** Written into the repo before. */
+      files?: Readonly<Record<string, string>>
       base?: string
     } = {},
   ): Promise<Daemon> {
@@ -46,6 +50,7 @@ export class Daemon implements AsyncDisposable {
     for (const [key, value] of Object.entries(options.config ?? {})) {
       await run(['config', '--json', key, JSON.stringify(value)])
     }
+    for (const [name, text] of Object.entries(options.files ?? {})) writeFileSync(join(place.repo, name), text)
     const daemon = new Daemon(program, place, options.args ?? [])
     await daemon.#ready()
     return daemon
@@ -75,6 +80,11 @@ export class Daemon implements AsyncDisposable {
     this.#child = this.start(['daemon', ...this.#args])
     this.#over = ended(this.#child, { timeoutMs: 300_000 })
     await this.#ready()
+  }
+
+  /** The process of the daemon. */
+  get pid(): number {
+    return this.#child.pid ?? 0
   }
 
   /** Starts a command on its repo. Whoever starts it ends it. */

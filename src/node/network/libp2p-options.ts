@@ -9,8 +9,6 @@ import {
   type StreamMuxerFactory,
   type Transport,
 } from '@libp2p/interface'
-import { ping } from '@libp2p/ping'
-
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Libp2pOptions } from 'libp2p'
 import { Failure } from '../../contract/failure.ts'
@@ -22,6 +20,7 @@ import type { ConnectionLimits } from './connection-limits.ts'
 import { type ErrorListener, quietLogger } from './libp2p-log.ts'
 import { noise } from './noise.ts'
 import type { Components, PartBase, Services } from './parts.ts'
+import { ping } from './ping.ts'
 import type { Reachability } from './reachability.ts'
 import { flagAt, textAt, valueAt } from './settings.ts'
 import { tcp } from './tcp.ts'
@@ -32,7 +31,7 @@ const ADDRESS_DIAL_TIMEOUT_MS = 10_000
 const UPGRADE_TIMEOUT_MS = 10_000
 const NEGOTIATION_TIMEOUT_MS = 10_000
 /** Inbound connections that are being negotiated. */
-const PENDING_INBOUND_MAX = 256
+const PENDING_INBOUND_MAX = 1_024
 const STREAMS_MAX = 1_000
 /** What a peer may send on a stream before somebody has read it. */
 const STREAM_WINDOW_BYTES_MAX = 4 * 1024 * 1024

@@ -1,4 +1,5 @@
-import type { Connection, Stream } from '@libp2p/interface'
+import { type Connection, type Startable, type Stream, serviceCapabilities } from '@libp2p/interface'
+import type { Ping, PingComponents } from '@libp2p/ping'
 import { Failure } from '../../contract/failure.ts'
 import type { Waiting } from '../../repo/roles.ts'
 import { dialFailure } from './dial-failure.ts'
@@ -7,6 +8,46 @@ import { dialFailure } from './dial-failure.ts'
 const PROTOCOL = '/ipfs/ping/1.0.0'
 const BYTES = 32
 const TIMEOUT_MS = 10_000
+
+/** Streams of one connection on which pings are answered. */
+const INBOUND_STREAMS_MAX = 16
+/** A stream that brings nothing for so long is closed. */
+const IDLE_MS = 60_000
+
+/**
+ * Returns the ping service of libp2p. That of `@libp2p/ping` takes what comes in faster than it goes out into memory,
+ * without a limit: here a peer that does not read its answers is not read from.
+ */
+export function ping(): (components: PingComponents) => Ping & Startable {
+  return ({ registrar, connectionManager }) => ({
+    ...{ [serviceCapabilities]: ['@libp2p/ping'] },
+    start: async () =>
+      await registrar.handle(PROTOCOL, answer, {
+        maxInboundStreams: INBOUND_STREAMS_MAX,
+        runOnLimitedConnection: true,
+      }),
+    stop: async () => await registrar.unhandle(PROTOCOL),
+    ping: async (peer, options = {}) => await pingOnce(await connectionManager.openConnection(peer, options), options),
+  })
+}
+
+function answer(stream: Stream): void {
+  const idle = setTimeout(() => stream.abort(new Error('no ping for too long')), IDLE_MS)
+  idle.unref()
+  stream.addEventListener('message', ({ data }) => {
+    idle.refresh()
+    try {
+      if (!stream.send(data)) stream.pause()
+    } catch (error) {
+      stream.abort(error instanceof Error ? error : new Error(String(error)))
+    }
+  })
+  stream.addEventListener('drain', () => {
+    if (stream.readStatus === 'paused') stream.resume()
+  })
+  stream.addEventListener('end', () => void stream.close().catch(() => undefined))
+  stream.addEventListener('close', () => clearTimeout(idle))
+}
 
 /** Measures one round trip on a connection, in milliseconds. */
 export async function pingOnce(connection: Connection, options: Waiting = {}): Promise<number> {
