@@ -60,6 +60,23 @@ function secondsOf({ seconds, nanoseconds }: TarTime): number {
   return seconds + nanoseconds / 1e9
 }
 
+const PART = /^\.tsipfs-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.part$/
+const PART_AGE_MS_MAX = 7 * 24 * 60 * 60 * 1000
+
+/** Removes from a folder what runs that were killed long ago have left there. Cleaning up fails silently. */
+export function sweepParts(folder: string, now: number): void {
+  try {
+    for (const name of fs.readdirSync(pathOf(folder))) {
+      if (!PART.test(name)) continue
+      const part = `${folder}/${name}`
+      const stat = fs.lstatSync(pathOf(part), { throwIfNoEntry: false })
+      if (stat?.isFile() === true && now - stat.mtimeMs > PART_AGE_MS_MAX) fs.unlinkSync(pathOf(part))
+    }
+  } catch {
+    // What cannot be listed or removed is in nobody's way.
+  }
+}
+
 /** Returns a name for a file that is not complete yet; no two are the same. */
 function temporaryPath(folder: string): string {
   return `${folder}/.tsipfs-${crypto.randomUUID()}.part`

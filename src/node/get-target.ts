@@ -9,6 +9,7 @@ import {
   pathOf,
   putFile,
   putSymlink,
+  sweepParts,
   utimesSync,
   withSystem,
   writeThrough,
@@ -98,6 +99,7 @@ export class GetTarget implements Disposable {
     const inside = there?.isDirectory() === true
     const path = inside ? join(this.#path, name) : this.#path
     const shown = inside ? join(this.#shown, name) : this.#shown
+    sweepParts(inside ? this.#path : dirname(this.#path), Date.now())
     await this.#put(entry, { path, shown, folder: inside ? this.#path : dirname(this.#path) }, !inside)
   }
 
@@ -178,6 +180,7 @@ export class GetTarget implements Disposable {
       wasThere,
     }
     this.#folders.push(folder)
+    if (wasThere) sweepParts(folder.path, Date.now())
     return folder
   }
 
