@@ -1,5 +1,6 @@
 import { defineCommand } from '../contract/command.ts'
 import { argumentList, flag, int } from '../contract/params.ts'
+import { sizeText } from '../contract/size-text.ts'
 
 interface Used {
   readonly Path: string
@@ -73,13 +74,9 @@ export const du = defineCommand({
     }
   },
   async render(outputs, { input, out, lineEnd }) {
-    const [{ LineWriter }, { escapeName }, { shortSize }] = await Promise.all([
-      import('./_lines.ts'),
-      import('./_escape.ts'),
-      import('../node/dag-stat.ts'),
-    ])
+    const [{ LineWriter }, { escapeName }] = await Promise.all([import('./_lines.ts'), import('./_escape.ts')])
     const text = new LineWriter(out, lineEnd)
-    const show = (bytes: number): string => (input.human ? shortSize(bytes) : String(bytes))
+    const show = (bytes: number): string => (input.human ? sizeText(bytes) : String(bytes))
     let total = 0
     for await (const { Path, Size, Content } of outputs) {
       const bytes = input.apparentSize ? Content : Size

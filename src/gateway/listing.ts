@@ -1,3 +1,4 @@
+import { sizeText } from '../contract/size-text.ts'
 import { nameToBytes } from '../contract/surrogate-escape.ts'
 import { listDirectory } from '../node/directory.ts'
 import type { DirectoryEntry } from '../node/unixfs-entry.ts'
@@ -6,7 +7,6 @@ import { listingCacheControl, listingTag, rootsHeader } from './headers.ts'
 import type { Target } from './resolve.ts'
 import type { Visit } from './visit.ts'
 
-const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB', 'EB']
 const ROWS_BYTES = 16 * 1024
 const STYLE =
   'body{font:16px/1.5 system-ui,sans-serif;margin:2em auto;max-width:60em;padding:0 1em;color:#222}h1{font-size:1.1em;overflow-wrap:anywhere}table{border-collapse:collapse;width:100%}td{padding:.2em .6em;border-top:1px solid #ddd;overflow-wrap:anywhere}td+td{white-space:nowrap;color:#666;font-size:.85em}'
@@ -36,7 +36,7 @@ async function* page(visit: Visit, target: Target, entry: DirectoryEntry): Async
 </head>
 <body>
 <h1>Index of ${title}</h1>
-<p>${target.cid} · ${bytesText(entry.size)}</p>
+<p>${target.cid} · ${sizeText(entry.size)}</p>
 <table>
 `
   if (path.text.replace(/\/$/, '').split('/').length > 3)
@@ -44,7 +44,7 @@ async function* page(visit: Visit, target: Target, entry: DirectoryEntry): Async
   for await (const { name, cid, size } of listDirectory(node.blocks, entry.node, entry.unixfs, waiting)) {
     const text = escapeHtml(shown(name))
     const query = `?filename=${escapeHtml(encodeURIComponent(shown(name)))}`
-    yield `<tr><td><a href="./${escapeHtml(escapedName(name))}">${text}</a></td><td>${bytesText(size)}</td>` +
+    yield `<tr><td><a href="./${escapeHtml(escapedName(name))}">${text}</a></td><td>${sizeText(size)}</td>` +
       `<td><a href="${escapeHtml(request.gatewayUrl)}/ipfs/${cid}${query}">${cid}</a></td></tr>\n`
   }
   yield '</table>\n</body>\n</html>\n'
@@ -78,12 +78,4 @@ function escapedName(name: string): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
     .toString('latin1')
     .replace(/[^\w.~-]/g, c => `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)
-}
-
-/** Returns a size as people read it: `1.2 kB`. */
-export function bytesText(bytes: number): string {
-  if (bytes < 10) return `${bytes} B`
-  const power = Math.min(Math.floor(Math.log(bytes) / Math.log(1000)), UNITS.length - 1)
-  const value = Math.floor((bytes / 1000 ** power) * 10 + 0.5) / 10
-  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${UNITS[power]}`
 }

@@ -57,13 +57,3 @@ export function shortFloat32(value: number): number {
   }
   return Number(float.toPrecision(9))
 }
-
-const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB', 'EB']
-
-/** Returns a size as the reference implementation shows it: `600 kB`, `1.2 MB`. */
-export function shortSize(bytes: number): string {
-  if (bytes < 10) return `${bytes} B`
-  const exponent = Math.min(Math.floor(Math.log(bytes) / Math.log(1000) + 1e-12), UNITS.length - 1)
-  const value = Math.floor((bytes / 1000 ** exponent) * 10 + 0.5) / 10
-  return `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ${UNITS[exponent]}`
-}

@@ -24,8 +24,8 @@ interface Step {
 /** Nothing on these machines is to be reached but each other, and no port is known beforehand. */
 const SETTINGS = {
   TSIPFS_ADDRESSES__SWARM: '["/ip4/127.0.0.1/tcp/0"]',
-  TSIPFS_ADDRESSES__API: '"/ip4/127.0.0.1/tcp/0"',
-  TSIPFS_ADDRESSES__GATEWAY: '"/ip4/127.0.0.1/tcp/0"',
+  TSIPFS_ADDRESSES__API: '/ip4/127.0.0.1/tcp/0',
+  TSIPFS_ADDRESSES__GATEWAY: '/ip4/127.0.0.1/tcp/0',
   TSIPFS_BOOTSTRAP: '[]',
   TSIPFS_DISCOVERY__MDNS__ENABLED: 'false',
   TSIPFS_AUTOCONF__ENABLED: 'false',

@@ -1,6 +1,7 @@
 import { defineCommand } from '../../contract/command.ts'
 import { Failure } from '../../contract/failure.ts'
 import { argumentList, choice } from '../../contract/params.ts'
+import { sizeText } from '../../contract/size-text.ts'
 
 interface DagStat {
   readonly Cid: string
@@ -78,7 +79,6 @@ export const dagStat = defineCommand({
     } as Summary
   },
   async render(outputs, { out, progress }) {
-    const { shortSize } = await import('../../node/dag-stat.ts')
     for await (const summary of outputs) {
       const { DagStats, Ratio, UniqueBlocks = 0, TotalSize = 0, SharedSize = 0 } = summary
       if (Ratio === undefined) {
@@ -94,8 +94,8 @@ export const dagStat = defineCommand({
       )
       await out.write(
         `\n${'CID'.padEnd(width)}\t${'Blocks'.padEnd(15)}\tSize\n${rows.join('')}\nSummary\n` +
-          `Total Size: ${TotalSize} (${shortSize(TotalSize)})\nUnique Blocks: ${UniqueBlocks}\n` +
-          `Shared Size: ${SharedSize} (${shortSize(SharedSize)})\nRatio: ${Ratio.toFixed(6)}\n\n\n`,
+          `Total Size: ${TotalSize} (${sizeText(TotalSize)})\nUnique Blocks: ${UniqueBlocks}\n` +
+          `Shared Size: ${SharedSize} (${sizeText(SharedSize)})\nRatio: ${Ratio.toFixed(6)}\n\n\n`,
       )
     }
   },

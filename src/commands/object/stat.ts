@@ -1,5 +1,6 @@
 import { defineCommand } from '../../contract/command.ts'
 import { argument, flag } from '../../contract/params.ts'
+import { sizeText } from '../../contract/size-text.ts'
 
 export const objectStat = defineCommand({
   path: 'object stat',
@@ -32,15 +33,8 @@ export const objectStat = defineCommand({
     for await (const { Hash: _, NumLinks, ...sizes } of outputs) {
       await out.write(`NumLinks: ${NumLinks}\n`)
       for (const [name, size] of Object.entries(sizes)) {
-        await out.write(`${name}: ${input.human ? humanSize(Number(size)) : size}\n`)
+        await out.write(`${name}: ${input.human ? sizeText(Number(size)) : size}\n`)
       }
     }
   },
 })
-
-function humanSize(bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB']
-  const power = bytes < 1000 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(bytes) / 3))
-  const value = bytes / 1000 ** power
-  return `${value < 10 && power > 0 ? value.toFixed(1) : Math.round(value)} ${units[power]}`
-}

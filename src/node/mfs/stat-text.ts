@@ -1,3 +1,5 @@
+import { sizeText } from '../../contract/size-text.ts'
+
 /** What Go's `os.FileMode` writes for its upper bits, from the highest down. */
 const TYPE_LETTERS = 'dalTLDpSugct?'
 const PERMISSION_LETTERS = 'rwxrwxrwx'
@@ -23,14 +25,4 @@ export function timeText(seconds: number): string {
 /** Returns the line that tells how much of a DAG is local. */
 export function localityText(local: number, total: number): string {
   return `Local: ${sizeText(local)} of ${sizeText(total)} (${((100 * local) / total).toFixed(2)}%)\n`
-}
-
-const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB', 'EB']
-
-/** Returns a size like `157 B` or `2.7 MB`, as Kubo writes it. */
-export function sizeText(bytes: number): string {
-  if (bytes < 10) return `${bytes} B`
-  const power = Math.floor(Math.log(bytes) / Math.log(1000))
-  const value = Math.floor((bytes / 1000 ** power) * 10 + 0.5) / 10
-  return `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ${UNITS[power] ?? '?'}`
 }
