@@ -34,6 +34,7 @@ interface Insides {
     readonly size: number
     readonly kb: { readonly localPeer?: Contact; toIterable(): Iterable<Contact> }
   }
+  readonly providers: { addProvider(cid: CID, provider: PeerId): Promise<void> }
   readonly rpc: { readonly handlers: Record<string, { handle: Handle }> }
 }
 
@@ -79,6 +80,11 @@ export function dhtService(options: DhtOptions): Services[string] {
   }
 }
 
+/** Returns the protocol of a DHT. */
+export function protocolOf(name: DhtName): string {
+  return PROTOCOLS[name]
+}
+
 /** Returns the DHT that libp2p runs under a name of service. */
 export function dhtOf(services: object, name: string): Dht | undefined {
   const service: unknown = Reflect.get(services, name)
@@ -86,7 +92,7 @@ export function dhtOf(services: object, name: string): Dht | undefined {
 }
 
 /** Returns what takes addresses away from a peer that are of no use in this network. */
-function addressFilter({ name, loopback }: DhtOptions): (peer: PeerInfo) => PeerInfo {
+export function addressFilter({ name, loopback }: Pick<DhtOptions, 'name' | 'loopback'>): (peer: PeerInfo) => PeerInfo {
   if (name === 'wan') return removePrivateAddressesMapper
   if (loopback) return removePublicAddressesMapper
   return peer => ({
@@ -121,7 +127,7 @@ function hasPing(components: Components): components is Components & DhtComponen
 }
 
 function hasInsides(dht: object): dht is Dht {
-  return 'routingTable' in dht && 'rpc' in dht && 'findProviders' in dht
+  return 'routingTable' in dht && 'providers' in dht && 'rpc' in dht && 'findProviders' in dht
 }
 
 /**

@@ -8,6 +8,7 @@ import type { Dht, DhtName } from './dht.ts'
 import { mergeSources } from './merge.ts'
 import type { PeerAddresses, QueryEvent, Routing, RoutingOptions, RoutingTable } from './network.ts'
 import type { Part, PartBase, PartContext, Services } from './parts.ts'
+import type { DirectProvider } from './provide-direct.ts'
 import { addressesOf, PROVIDER_EVENT, queryEvent } from './query-events.ts'
 import { type Method, type RoutingSetup, routingSetup } from './routing-config.ts'
 import { whenReady } from './routing-ready.ts'
@@ -51,7 +52,10 @@ export async function createRouting(context: PartContext): Promise<Part<Routing>
       if (dht !== undefined) dhts.set(name, dht)
     }
   }
-  return new CombinedRouting(context, setup, dhts)
+  const routing = new CombinedRouting(context, setup, dhts)
+  // What is gone soon provides nothing, and need not load what does it fast.
+  if (context.identity === 'repo' && dhts.size > 0) await routing.provideDirectly()
+  return routing
 }
 
 /** Dials the peers that --peer names: a node that is gone soon knows no others. What cannot be reached is logged. */
@@ -76,6 +80,7 @@ class CombinedRouting implements Routing {
   readonly #context: PartContext
   readonly #setup: RoutingSetup
   readonly #dhts: ReadonlyMap<DhtName, Dht>
+  readonly #direct = new Map<Dht, DirectProvider>()
   readonly #dialled: Promise<void>
 
   constructor(context: PartContext, setup: RoutingSetup, dhts: ReadonlyMap<DhtName, Dht>) {
@@ -83,6 +88,15 @@ class CombinedRouting implements Routing {
     this.#setup = setup
     this.#dhts = dhts
     this.#dialled = dialNamed(context)
+  }
+
+  /** Leaves lookups out where a small network is known; before it is asked for anything. */
+  async provideDirectly(): Promise<void> {
+    const { DirectProvider } = await import('./provide-direct.ts')
+    const { loopback } = this.#setup
+    for (const [name, dht] of this.#dhts) {
+      this.#direct.set(dht, new DirectProvider(dht, this.#context.libp2p, { name, loopback }))
+    }
   }
 
   async *findProviders(cid: CID, options: RoutingOptions & { count?: number } = {}): AsyncIterable<PeerAddresses> {
@@ -134,18 +148,24 @@ class CombinedRouting implements Routing {
   }
 
   async provide(cid: CID, options: RoutingOptions = {}): Promise<number> {
-    let sent = 0
     const dhts = await this.#ready('provide', options)
-    await Promise.all(
-      dhts.map(async dht => {
-        for await (const event of dht.provide(cid, { signal: options.signal })) {
-          tell(event, options)
-          if (event.name === 'PEER_RESPONSE' && event.messageName === 'ADD_PROVIDER') sent += 1
-        }
-      }),
-    )
+    const counts = await Promise.all(dhts.map(dht => this.#provideIn(dht, cid, options)))
+    const sent = counts.reduce((sum, count) => sum + count, 0)
     if (sent > 0) return sent
     throw new Failure('network', dhts.length === 0 ? NO_PEERS : 'no peer took the provider record')
+  }
+
+  async #provideIn(dht: Dht, cid: CID, options: RoutingOptions): Promise<number> {
+    const direct = this.#direct.get(dht)
+    const told = await direct?.provide(cid)
+    if (told !== undefined) return told
+    let sent = 0
+    for await (const event of dht.provide(cid, { signal: options.signal })) {
+      tell(event, options)
+      if (event.name === 'PEER_RESPONSE' && event.messageName === 'ADD_PROVIDER') sent += 1
+    }
+    direct?.learn(sent)
+    return sent
   }
 
   async getValue(key: Uint8Array, options: RoutingOptions = {}): Promise<Uint8Array> {
