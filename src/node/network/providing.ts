@@ -19,7 +19,9 @@ const RETRY_MAX_MS = 5 * 60_000
 const PROVIDE_TIMEOUT_MS = 60_000
 /** Between two keys that are provided again by themselves, at most. */
 const PACE_MAX_MS = 1_000
-/** So many are provided again without a pause. */
+/** Between two keys below something that was added. */
+const QUEUE_PACE_MS = 100
+/** So many are provided without a pause. */
 const UNPACED_MAX = 16
 /** Keys that are taken from the queue in one step. */
 const DONE_MAX = 64
@@ -159,7 +161,8 @@ class Provider implements Providing {
     }
     try {
       for await (const { key, cid, scope } of queuedProvides(node.repo.values)) {
-        const cids = scope === 'dag' ? dagHere(node.repo, cid, { signal }) : [cid]
+        // Whoever looks for what was added looks for its root; what lies below must not hinder who fetches it.
+        const cids = scope === 'dag' ? paced(dagHere(node.repo, cid, { signal }), QUEUE_PACE_MS, signal) : [cid]
         await overEach(cids, this.#settings.workers, each => this.#provideHere(each, signal))
         done.set(key, undefined)
         if (done.size >= DONE_MAX) await forget()
