@@ -40,12 +40,7 @@ export interface GatewayOptions {
  */
 export function serveGateway(options: GatewayOptions): RequestListener {
   const config = gatewayConfig(options.config)
-  const { node } = options
-  const gateway: Gateway = {
-    ...options,
-    config,
-    node: nodeForCall(node, { ...node.globals, offline: node.globals.offline || config.noFetch }),
-  }
+  const gateway: Gateway = { ...options, config }
   const state = { requests: 0 }
   return (request, response) => {
     // A client that goes away is noticed by its deadline.
@@ -73,9 +68,13 @@ interface Gateway extends Omit<GatewayOptions, 'config'> {
   readonly config: GatewayConfig
 }
 
-async function serve(gateway: Gateway, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { config } = gateway
-  using deadline = new Deadline(response, gateway.signal, config)
+async function serve(shared: Gateway, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { config } = shared
+  using deadline = new Deadline(response, shared.signal, config)
+  const { globals } = shared.node
+  // What is missing is fetched for this request alone, and no longer once it has ended.
+  await using node = nodeForCall(shared.node, { ...globals, offline: globals.offline || config.noFetch })
+  const gateway: Gateway = { ...shared, node }
   let answer: Answer
   try {
     answer = await answerTo(gateway, request, deadline.signal)

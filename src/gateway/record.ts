@@ -1,4 +1,7 @@
 import { createHash } from 'node:crypto'
+import { momentOfMs } from '../node/ipns/moment.ts'
+import { newestRecord } from '../node/ipns/newest-record.ts'
+import { type NameRecord, ttlOf, validUntil } from '../node/ipns/record.ts'
 import { type Answer, GatewayError } from './answer.ts'
 import { matchesTag } from './conditions.ts'
 import { notModified } from './content.ts'
@@ -14,13 +17,16 @@ export async function recordAnswer(visit: Omit<Visit, 'path'>, path: string): Pr
   if (key.includes('/')) throw new GatewayError(400, 'cannot find ipns key for subpath')
   const cid = cidOf(key)
   if (cid === undefined) throw new GatewayError(400, `invalid cid: ${key}`)
-  const record = await newestRecord(visit, cid.multihash.bytes)
+  const found = await newestRecord(visit.node, cid.multihash.bytes, waiting)
+  const record = found.bytes
   waiting.signal?.throwIfAborted()
   const headers: Record<string, string> = {
     Etag: `"${createHash('sha256').update(record).digest().readBigUInt64LE(0).toString(32)}"`,
   }
   if (matchesTag(request.headers['if-none-match'], headers.Etag ?? '')) return notModified(headers)
-  headers['Last-Modified'] = new Date().toUTCString()
+  const ttl = secondsOf(found)
+  if (ttl === undefined) headers['Last-Modified'] = new Date().toUTCString()
+  else headers['Cache-Control'] = `public, max-age=${ttl}`
   return {
     status: 200,
     headers: {
@@ -34,11 +40,11 @@ export async function recordAnswer(visit: Omit<Visit, 'path'>, path: string): Pr
   }
 }
 
-/** Returns the last record that the network has to offer: each that it yields is newer than the one before. */
-async function newestRecord({ node, waiting }: Omit<Visit, 'path'>, name: Uint8Array): Promise<Uint8Array> {
-  const network = await node.network({ signal: waiting.signal })
-  let newest: Uint8Array | undefined
-  for await (const record of network.naming.get(name, waiting)) newest = record
-  if (newest === undefined) throw new GatewayError(500, 'routing: not found')
-  return newest
+/** Returns for how many seconds a record may be kept: never longer than it is valid. Undefined when it does not say. */
+export function secondsOf(record: NameRecord): number | undefined {
+  const ttl = ttlOf(record)
+  if (ttl === undefined) return undefined
+  const left = validUntil(record) - momentOfMs(Date.now())
+  const nanoseconds = ttl < left ? ttl : left
+  return nanoseconds < 0n ? 0 : Number(nanoseconds / 1_000_000_000n)
 }

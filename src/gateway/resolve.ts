@@ -40,7 +40,25 @@ export async function contentPath(node: PathNode, path: string, options: Waiting
   const segments = [...target.segments, ...parsed.segments]
   const slash = text.endsWith('/') ? '/' : ''
   const immutable = `/ipfs/${[target.root.toString(), ...segments].join('/')}${slash}`
-  return { text, isMutable: true, immutable, root: target.root, segments }
+  const ttl = await nameSeconds(node, parsed.root)
+  return { text, isMutable: true, immutable, root: target.root, segments, ttl }
+}
+
+/** Returns for how long what a name points to may be kept, as the record says that was found; domains do not say. */
+async function nameSeconds({ repo }: PathNode, text: string): Promise<number | undefined> {
+  const [{ nameOrNothing }, { fetchedRecord, publishedRecord }, { compareRecords, parseRecord }, { secondsOf }] =
+    await Promise.all([
+      import('../node/ipns/name.ts'),
+      import('../node/ipns/stored-names.ts'),
+      import('../node/ipns/record.ts'),
+      import('./record.ts'),
+    ])
+  const name = nameOrNothing(text)
+  if (name === undefined) return undefined
+  const fetched = await fetchedRecord(repo.values, name)
+  const stored = [fetched?.bytes, await publishedRecord(repo.values, name)].filter(bytes => bytes !== undefined)
+  const newest = stored.map(parseRecord).sort(compareRecords).at(-1)
+  return newest === undefined ? undefined : secondsOf(newest)
 }
 
 /** Returns a path as Kubo shows it: cleaned, but with the slash at its end. */

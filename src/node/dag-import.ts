@@ -68,7 +68,9 @@ export class CarImporter {
       if (matches instanceof Promise) matches.catch(() => undefined)
       return { block, matches }
     } catch (error) {
-      return { block, matches: Promise.reject(error).catch(() => Promise.reject(error)) }
+      const refused = Promise.reject<boolean>(error)
+      refused.catch(() => undefined)
+      return { block, matches: refused }
     }
   }
 

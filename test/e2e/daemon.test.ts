@@ -431,9 +431,10 @@ test('each speaks to the daemon of the other', {
   await run('init', '--profile=test')
   const theirs = spawn(kubo ?? '', ['daemon', '--offline'], { env, stdio: ['pipe', 'pipe', 'pipe'] })
   const over = ended(theirs)
+  const ready = printed(theirs, /Daemon is ready/)
   await using ours = await house.daemon()
   try {
-    await printed(theirs, /Daemon is ready/)
+    await ready
     writeFileSync(house.path('file'), 'of both')
     const there = readFileSync(house.path('kubo/api'), 'utf8')
     for (const words of [

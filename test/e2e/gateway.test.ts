@@ -13,13 +13,17 @@ import type { CID } from 'multiformats/cid'
 import { GLOBALS_DEFAULT } from '../../src/contract/globals.ts'
 import { serveGateway } from '../../src/gateway/gateway.ts'
 import { CarImporter } from '../../src/node/dag-import.ts'
+import { formatName } from '../../src/node/ipns/name.ts'
+import { createRecord } from '../../src/node/ipns/record.ts'
+import { publishedKey } from '../../src/node/ipns/stored-names.ts'
 import type { Node } from '../../src/node/node.ts'
 import { openNode } from '../../src/node/open.ts'
 import { createStore } from '../../src/repo/create.ts'
+import { generateKey, peerIdBytes } from '../../src/repo/keys.ts'
 import { layoutOf, VERSION_TEXT } from '../../src/repo/layout.ts'
 import { openRepo } from '../../src/repo/open.ts'
 import { writeWhole } from '../../src/repo/replace-file.ts'
-import type { Blocks, Config } from '../../src/repo/roles.ts'
+import type { Blocks, Config, Repo } from '../../src/repo/roles.ts'
 import { type Ask, ask, REQUESTS, ROOTS, type Told } from './gateway/requests.ts'
 
 /** What Kubo 0.44 answered. With KUBO_BIN it is asked again, and RECORD=1 writes its answers down. */
@@ -60,6 +64,7 @@ before(async () => {
   const layout = layoutOf(folder)
   await createStore(layout, 'packs')
   await writeWhole(layout.version, VERSION_TEXT)
+  await writeWhole(layout.config, '{}')
   const globals = { ...GLOBALS_DEFAULT, offline: true }
   node = openNode(await openRepo(folder, { globals }), { globals })
   const importer = new CarImporter(node.repo, { allowBigBlock: false })
@@ -228,24 +233,28 @@ function waitingNode(ready: (cid: CID) => Promise<void>): Node {
     await Promise.race([ready(cid), aborted])
     return await blocks.get(cid, options)
   }
-  return {
-    repo: node.repo,
-    globals: GLOBALS_DEFAULT,
-    network: async () => assert.fail('the network is not asked'),
-    [Symbol.asyncDispose]: async () => undefined,
-    blocks: {
-      has: cid => blocks.has(cid),
-      stat: cid => blocks.stat(cid),
-      put: async () => assert.fail('a gateway only reads'),
-      delete: async () => assert.fail('a gateway only reads'),
-      flush: async () => undefined,
-      protect: async () => [],
-      list: () => blocks.list(),
-      get,
-      async *getMany(cids, options) {
-        for await (const cid of cids) yield { cid, bytes: await get(cid, options) }
-      },
+  const waiting: Blocks = {
+    has: cid => blocks.has(cid),
+    stat: cid => blocks.stat(cid),
+    put: async () => assert.fail('a gateway only reads'),
+    delete: async () => assert.fail('a gateway only reads'),
+    flush: async () => undefined,
+    protect: async () => [],
+    list: () => blocks.list(),
+    get,
+    async *getMany(cids, options) {
+      for await (const cid of cids) yield { cid, bytes: await get(cid, options) }
     },
+  }
+  const nothing = async (): Promise<void> => undefined
+  // All else is that of the repo.
+  const repo: Repo = Object.create(node.repo, { blocks: { value: waiting }, [Symbol.asyncDispose]: { value: nothing } })
+  return {
+    repo,
+    blocks: waiting,
+    globals: node.globals,
+    network: async () => assert.fail('the network is not asked'),
+    [Symbol.asyncDispose]: nothing,
   }
 }
 
@@ -298,6 +307,34 @@ test('a client that goes away, or a daemon that stops, ends the work', async () 
   stopping.abort(new DOMException('the daemon is stopping', 'AbortError'))
   await asked
   assert.equal(last.status, 504)
+})
+
+test('follows names, keeps what they say for as long as they say, and hands out their records', async () => {
+  const key = await generateKey('ed25519')
+  const name = peerIdBytes(key.publicKey)
+  const text = formatName(name)
+  const record = await createRecord(key, {
+    value: `/ipfs/${ROOTS.tree}`,
+    sequence: 1n,
+    validUntilMs: Date.now() + 3_600_000,
+    ttlMs: 90_000,
+    v1compat: true,
+  })
+  await node.repo.values.put(publishedKey(name), record.bytes)
+  await using served = await gateway()
+  const file = await ask(served.url, { method: 'GET', path: `/ipns/${text}/hello.txt` })
+  assert.deepEqual([file.status, file.body.toString()], [200, 'hello\n'])
+  assert.equal(file.headers['cache-control'], 'public, max-age=90')
+  const listing = await ask(served.url, { method: 'GET', path: `/ipns/${text}/` })
+  assert.equal(listing.headers['cache-control'], 'public, max-age=90, stale-while-revalidate=2678400')
+  const host = { host: `${text}.ipns.localhost:8080` }
+  assert.equal((await ask(served.url, { method: 'GET', path: '/hello.txt', headers: host })).status, 200)
+  const raw = await ask(served.url, { method: 'GET', path: `/ipns/${text}?format=ipns-record` })
+  assert.equal(raw.headers['content-type'], 'application/vnd.ipfs.ipns-record')
+  assert.deepEqual(Uint8Array.from(raw.body), record.bytes)
+  const known = { 'if-none-match': raw.headers.etag ?? '' }
+  const again = await ask(served.url, { method: 'GET', path: `/ipns/${text}?format=ipns-record`, headers: known })
+  assert.equal(again.status, 304)
 })
 
 test('malformed requests are answered, and harm nothing', async () => {
