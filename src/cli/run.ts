@@ -15,6 +15,7 @@ import { type GlobalValues, milliseconds, toGlobals } from './global-options.ts'
 import { commandHelp, groupHelp, type HelpRow, programHelp } from './help.ts'
 import { type Parsed, parse } from './parse.ts'
 import { createProgress, fetchText, type ProgressKind } from './progress.ts'
+import { openTickets } from './tickets.ts'
 
 /** Runs one command line and returns the exit status. Prints failures; throws nothing. */
 export async function run(io: Io): Promise<number> {
@@ -77,8 +78,11 @@ async function runCommand(command: Command, parsed: Parsed, processIo: Io): Prom
   }
 }
 
-async function runOnce(command: Command, parsed: Parsed, caller: Caller): Promise<void> {
-  const { io, globals, signal } = caller
+async function runOnce(command: Command, asked: Parsed, caller: Caller): Promise<void> {
+  const { io, signal } = caller
+  const { parsed, peers } = await openTickets(command, asked)
+  const globals =
+    peers.length === 0 ? caller.globals : { ...caller.globals, peers: [...caller.globals.peers, ...peers] }
   const progress = progressKind(command, parsed, io)
   const input = Object.hasOwn(command.params, 'progress') ? withProgress(parsed, progress) : parsed.input
   command.check?.(input)

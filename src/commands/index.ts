@@ -168,6 +168,7 @@ export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   'routing put': () => import('./routing/put.ts').then(module => module.routingPut),
   'routing reprovide': () => import('./routing/reprovide.ts').then(module => module.routingReprovide),
   'schema': () => import('./schema.ts').then(module => module.schema),
+  'share': () => import('./share.ts').then(module => module.share),
   'shutdown': () => import('./shutdown.ts').then(module => module.shutdown),
   'stats bitswap': () => import('./stats/bitswap.ts').then(module => module.statsBitswap),
   'stats bw': () => import('./stats/bw.ts').then(module => module.statsBw),

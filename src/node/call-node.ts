@@ -2,7 +2,7 @@ import { Failure } from '../contract/failure.ts'
 import type { Globals } from '../contract/globals.ts'
 import type { Blocks } from '../repo/roles.ts'
 import { type Exchange, type FetchState, withExchange, withoutExchange } from './exchange.ts'
-import type { Node } from './node.ts'
+import type { NetworkOptions, Node } from './node.ts'
 
 /**
  * Returns a node as one call in a daemon sees it: the shared one, with the call's own globals and a fetch of its own.
@@ -33,7 +33,7 @@ class CallNode implements Node {
     else this.blocks = withExchange(blocks, () => this.#openExchange())
   }
 
-  async network(options?: { signal?: AbortSignal | undefined }): ReturnType<Node['network']> {
+  async network(options?: NetworkOptions): ReturnType<Node['network']> {
     if (this.globals.offline) {
       throw new Failure('failed', 'the network is not to be asked', { hint: 'leave out --offline' })
     }

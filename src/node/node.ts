@@ -1,3 +1,4 @@
+import type { CID } from 'multiformats/cid'
 import type { Globals } from '../contract/globals.ts'
 import type { Blocks, Repo, Waiting } from '../repo/roles.ts'
 import type { Daemon } from './daemon.ts'
@@ -10,6 +11,15 @@ export interface AskNameOptions extends Waiting {
   readonly nocache?: boolean | undefined
   readonly recordsMax?: number | undefined
   readonly collectMs?: number | undefined
+}
+
+/** Options of `Node.network`. */
+export interface NetworkOptions extends Waiting {
+  /**
+   * A node that is gone with the command listens for others too, and gives them the blocks that this returns true for.
+   * The daemon listens anyway, and gives what it has. Only the first call decides.
+   */
+  readonly serves?: ((cid: CID) => boolean) | undefined
 }
 
 /** A node on one repo. Opening it starts no network. */
@@ -26,5 +36,5 @@ export interface Node extends AsyncDisposable {
   /** Asks the daemon on this repo, where this node is not it, what a name points to; undefined when there is none. */
   readonly askName?: AskName | undefined
   /** The first call loads and starts libp2p; later calls share it. Throws `failed` with --offline. */
-  network(options?: { signal?: AbortSignal | undefined }): Promise<Network>
+  network(options?: NetworkOptions): Promise<Network>
 }

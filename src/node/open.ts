@@ -3,7 +3,7 @@ import type { Blocks, Repo } from '../repo/roles.ts'
 import type { Daemon } from './daemon.ts'
 import { type Exchange, type FetchState, withExchange, withoutExchange } from './exchange.ts'
 import type { Network } from './network/network.ts'
-import type { AskName, Node } from './node.ts'
+import type { AskName, NetworkOptions, Node } from './node.ts'
 import type { AskDaemon } from './open-exchange.ts'
 
 /** How a node reaches the network when a block is missing or a command asks for it. */
@@ -47,12 +47,12 @@ class LocalNode implements Node {
       : withExchange(repo.blocks, () => this.#openExchange())
   }
 
-  network(options: { signal?: AbortSignal | undefined } = {}): Promise<Network> {
-    this.#network ??= this.#startNetwork(options.signal ?? this.#options.signal)
+  network(options: NetworkOptions = {}): Promise<Network> {
+    this.#network ??= this.#startNetwork({ ...options, signal: options.signal ?? this.#options.signal })
     return this.#network
   }
 
-  async #startNetwork(signal: AbortSignal | undefined): Promise<Network> {
+  async #startNetwork({ signal, serves }: NetworkOptions): Promise<Network> {
     if (this.globals.offline) {
       const { Failure } = await import('../contract/failure.ts')
       throw new Failure('failed', 'the network is not to be asked', { hint: 'leave out --offline' })
@@ -61,6 +61,7 @@ class LocalNode implements Node {
     return await startNetwork(this, {
       identity: this.#options.identity ?? 'ephemeral',
       signal,
+      serves,
       onWarning: text => this.daemon?.log.write('net', 'error', text),
     })
   }

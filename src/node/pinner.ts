@@ -55,7 +55,10 @@ export async function addPin(node: PinnerNode, cid: CID, options: AddPinOptions 
 }
 
 /** Returns what a pin that is set anew keeps of the present one. */
-function marksOf(present: Pin | undefined, options: AddPinOptions): Pick<Pin, 'expires' | 'labels'> {
+export function marksOf(
+  present: Pin | undefined,
+  options: Pick<AddPinOptions, 'expires' | 'labels'> = {},
+): Pick<Pin, 'expires' | 'labels'> {
   const labels = Object.entries({ ...present?.labels, ...options.labels }).filter(([, value]) => value !== '')
   const { expires } = options
   const isLonger = present !== undefined && expires !== undefined && (present.expires ?? expires) > expires

@@ -1,9 +1,9 @@
 import type { SourceEntry } from '../../contract/source.ts'
-import type { Blocks, Config, Repo, Waiting } from '../../repo/roles.ts'
+import type { Blocks, Config, Pin, Repo, Waiting } from '../../repo/roles.ts'
 import type { CidFormat } from '../mfs/format.ts'
 import { linkIntoMfs } from '../mfs/link.ts'
 import type { Node } from '../node.ts'
-import { checkPinName } from '../pinner.ts'
+import { checkPinName, marksOf } from '../pinner.ts'
 import { type ProvideScope, provideEntry, provideScope } from '../provide-queue.ts'
 import type { LeafPlace } from './import-file.ts'
 import { type Imported, type ImportProgress, TreeImport } from './import-tree.ts'
@@ -92,7 +92,10 @@ async function keepRoots(
 ): Promise<void> {
   const queue = new Map(scope === undefined ? [] : roots.map(({ cid }) => provideEntry(cid, scope)))
   if (pin) {
-    const pins = roots.map(({ cid }) => ({ cid, mode: 'recursive', name: pinName }) as const)
+    const pins: Pin[] = []
+    // Labels of a pin that is there stay; one that was to expire lasts for ever, as with `pin add`.
+    for (const { cid } of roots)
+      pins.push({ cid, mode: 'recursive', name: pinName, ...marksOf(await repo.pins.get(cid)) })
     // A direct pin of the same block is taken over.
     await repo.pins.replace(
       roots.map(({ cid }) => cid),

@@ -44,14 +44,15 @@ class LibExchange implements NetworkExchange, AsyncDisposable {
   #dials = 0
 
   constructor(context: PartContext, routing: Routing) {
-    const { libp2p, node, config, identity } = context
+    const { libp2p, node, config, identity, serves } = context
     this.#context = context
     this.#routing = routing
     this.#blocks = storingBlocks(node.repo)
     this.#bitswap = new Bitswap({
       blocks: this.#blocks,
       connectionTo: peer => bestConnection(libp2p.getConnections(peerIdFromString(peer))),
-      serves: identity === 'repo' && flagAt(config, 'Bitswap.ServerEnabled', true),
+      serves: (identity === 'repo' || serves !== undefined) && flagAt(config, 'Bitswap.ServerEnabled', true),
+      mayServe: identity === 'repo' ? undefined : serves,
     })
     this.bitswap = this.#bitswap
   }

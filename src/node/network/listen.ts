@@ -27,6 +27,13 @@ export function listenAddresses(config: Config, onWarning: ((text: string) => vo
   })
 }
 
+/** Returns the addresses with a port of the system's choice each: a node beside may listen on those of the config. */
+export function withFreePorts(listen: readonly string[]): string[] {
+  return [
+    ...new Set(listen.filter(text => !text.startsWith('/unix/')).map(text => text.replace(/\/tcp\/\d+/, '/tcp/0'))),
+  ]
+}
+
 /** Returns true when nobody outside of this machine can come in. */
 export function isLoopbackOnly(listen: readonly string[]): boolean {
   return listen.every(address => LOOPBACK.test(`${address}/`))

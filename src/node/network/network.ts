@@ -131,11 +131,21 @@ export interface BitswapLedger {
   readonly value: number
 }
 
+/** Is told what others take. */
+export interface BitswapWatcher {
+  /** These blocks were sent to a peer. */
+  sent(peer: string, cids: readonly CID[]): void
+  /** A peer is no longer connected. */
+  gone(peer: string): void
+}
+
 export interface BitswapView {
   stat(): BitswapStat
   /** What this node wants, or what a peer wants of it. */
   wantlist(peer?: string): CID[]
   ledger(peer: string): BitswapLedger
+  /** Tells somebody what is sent from now on, until what it returns is disposed of. */
+  watch(watcher: BitswapWatcher): Disposable
 }
 
 export interface Bandwidth {

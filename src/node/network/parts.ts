@@ -1,5 +1,6 @@
 import type { Libp2p } from '@libp2p/interface'
 import type { ServiceFactoryMap } from 'libp2p'
+import type { CID } from 'multiformats/cid'
 import type { Config } from '../../repo/roles.ts'
 import type { LogLevel } from '../daemon-log.ts'
 import type { Node } from '../node.ts'
@@ -9,8 +10,10 @@ export interface PartBase {
   readonly node: Pick<Node, 'repo' | 'globals' | 'daemon'>
   /** The config as it counts for this run. */
   readonly config: Config
-  /** `repo`: the daemon. `ephemeral`: a client that listens nowhere and is gone soon. */
+  /** `repo`: the daemon. `ephemeral`: a client that is gone soon, and listens nowhere unless it `serves`. */
   readonly identity: 'repo' | 'ephemeral'
+  /** Says which blocks an ephemeral node gives to others; undefined: it listens nowhere, and gives none. */
+  readonly serves?: ((cid: CID) => boolean) | undefined
   /** Aborts when the network is to end, before it is closed. */
   readonly signal: AbortSignal
   /** Does work that the node need not wait for when it starts: once it is ready, or at once when it is. */

@@ -1,6 +1,7 @@
 import { publicKeyToProtobuf } from '@libp2p/crypto/keys'
 import type { Libp2p } from '@libp2p/interface'
 import { createLibp2p } from 'libp2p'
+import type { CID } from 'multiformats/cid'
 import { Failure } from '../../contract/failure.ts'
 import type { Node } from '../node.ts'
 import { BandwidthCounter } from './bandwidth.ts'
@@ -11,7 +12,7 @@ import { AddressFilters } from './filters.ts'
 import { createForwarding } from './forwarding.ts'
 import { logText } from './libp2p-log.ts'
 import { agentVersion, identityKey, libp2pOptions } from './libp2p-options.ts'
-import { listenAddresses } from './listen.ts'
+import { listenAddresses, withFreePorts } from './listen.ts'
 import { createNameRecords } from './name-records.ts'
 import type { Network } from './network.ts'
 import type { Components, PartBase, PartContext } from './parts.ts'
@@ -27,6 +28,8 @@ import { type Tls, tls } from './tls.ts'
 export interface StartOptions {
   /** `repo`: the repo's identity, listening, for the daemon alone. `ephemeral`: a fresh key, a client that dials few. */
   readonly identity: 'repo' | 'ephemeral'
+  /** What an ephemeral node that listens gives to others. */
+  readonly serves?: ((cid: CID) => boolean) | undefined
   /** Cuts the start short; the network that has started is stopped by disposing of it. */
   readonly signal?: AbortSignal | undefined
   /** Told what goes wrong without ending anything: an address that cannot be listened on. */
@@ -45,6 +48,7 @@ export async function startNetwork(
     node,
     config,
     identity: options.identity,
+    serves: options.serves,
     signal: closing.signal,
     later: work => waiting.add(work),
     log: (logger, level, text) => node.daemon?.log.write(logger, level, text),
@@ -72,13 +76,15 @@ interface Started {
 }
 
 async function startLibp2p(base: PartBase, { signal, onWarning }: StartOptions): Promise<Started> {
-  const { config, identity } = base
+  const { config, identity, serves } = base
   const filters = new AddressFilters(textsAt(config, 'Swarm.AddrFilters'))
   const limits = new ConnectionLimits(filters, config, identity)
   const bandwidth = new BandwidthCounter()
   const discovery = new Discovery(base)
   const encryption = tls()
-  const listen = identity === 'repo' ? listenAddresses(config, onWarning) : []
+  const listens = identity === 'repo' || serves !== undefined
+  const configured = listens ? listenAddresses(config, onWarning) : []
+  const listen = identity === 'repo' ? configured : withFreePorts(configured)
   const refused: string[] = []
   let components: Components | undefined
   const [privateKey, swarmKey, reach, ...services] = await Promise.all([

@@ -2,7 +2,7 @@ import type { Connection, Stream } from '@libp2p/interface'
 import type { CID } from 'multiformats/cid'
 import type { Blocks } from '../../../repo/roles.ts'
 import { isAllowedHash } from '../../hash.ts'
-import type { BitswapLedger, BitswapStat } from '../network.ts'
+import type { BitswapLedger, BitswapStat, BitswapWatcher } from '../network.ts'
 import { hashBlock, keyOf, keyOfHash, PREFIX_V0, readPrefix } from './cid.ts'
 import { BitswapClient } from './client.ts'
 import { BLOCK_BYTES_MAX, RECEIVED_BYTES_MAX } from './limits.ts'
@@ -23,6 +23,8 @@ export interface BitswapOptions {
   readonly connectionTo: (peer: string) => Connection | undefined
   /** False: wants of others are not answered. */
   readonly serves: boolean
+  /** Returns true for what others may have; undefined: all that is here. */
+  readonly mayServe?: ((cid: CID) => boolean) | undefined
 }
 
 interface Counts {
@@ -45,6 +47,7 @@ export class Bitswap {
   readonly #server: BitswapServer
   readonly #counts = new Map<string, Counts>()
   readonly #total = { duplicateBlocks: 0, duplicateBytes: 0, messages: 0, blocks: 0, bytes: 0, sent: 0, sentBytes: 0 }
+  readonly #watchers = new Set<BitswapWatcher>()
   #pendingBytes = 0
   #waiting: (() => void)[] = []
 
@@ -54,13 +57,16 @@ export class Bitswap {
     this.#client = new BitswapClient(newSender)
     this.#server = new BitswapServer({
       blocks: options.blocks,
-      onSent: (peer, blocks, bytes) => {
+      mayServe: options.mayServe,
+      onSent: (peer, cids, bytes) => {
+        const blocks = cids.length
         const counts = this.#countsOf(peer)
         counts.sentBlocks += blocks
         counts.sentBytes += bytes
         counts.exchanged += 1
         this.#total.sent += blocks
         this.#total.sentBytes += bytes
+        for (const watcher of this.#watchers) watcher.sent(peer, cids)
       },
     })
   }
@@ -72,6 +78,7 @@ export class Bitswap {
   disconnected(peer: string): void {
     this.#client.disconnected(peer)
     this.#server.disconnected(peer)
+    for (const watcher of this.#watchers) watcher.gone(peer)
     const counts = this.#counts.get(peer)
     // Peers that came and went without an exchange need not be remembered.
     if (counts?.exchanged === 0) this.#counts.delete(peer)
@@ -119,6 +126,11 @@ export class Bitswap {
       wantlist: this.#client.wantlist(),
       peers: this.#client.peers().sort(),
     }
+  }
+
+  watch(watcher: BitswapWatcher): Disposable {
+    this.#watchers.add(watcher)
+    return { [Symbol.dispose]: () => void this.#watchers.delete(watcher) }
   }
 
   wantlist(peer?: string): CID[] {

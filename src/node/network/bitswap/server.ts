@@ -1,5 +1,5 @@
 import type { CID } from 'multiformats/cid'
-import type { Blocks } from '../../../repo/roles.ts'
+import type { BlockStat, Blocks } from '../../../repo/roles.ts'
 import { keyOf, prefixOf, readCid } from './cid.ts'
 import {
   BLOCK_BYTES_MAX,
@@ -67,7 +67,9 @@ class PeerServer {
 
 export interface ServerOptions {
   readonly blocks: Pick<Blocks, 'stat' | 'get'>
-  readonly onSent: (peer: string, blocks: number, bytes: number) => void
+  /** Returns true for what others may have; undefined: all that is here. */
+  readonly mayServe?: ((cid: CID) => boolean) | undefined
+  readonly onSent: (peer: string, cids: readonly CID[], bytes: number) => void
 }
 
 /** Answers the wants of peers: at once with what is here, and later when it comes. */
@@ -143,7 +145,7 @@ export class BitswapServer {
 
   async #answer(peer: PeerServer, wants: readonly PeerWant[]): Promise<void> {
     for (const want of wants) {
-      const stat = await this.#options.blocks.stat(want.cid).catch(() => undefined)
+      const stat = await this.#look(want.cid)
       if (peer.isClosed) return
       if (stat === undefined || stat.size > BLOCK_BYTES_MAX) {
         if (want.sendDontHave && peer.sender.supportsHave) this.#queue(peer, { want, answer: 'dont-have', size: 40 })
@@ -152,6 +154,12 @@ export class BitswapServer {
       const isBlock = want.type === 'block' || stat.size <= BLOCK_INSTEAD_OF_HAVE_BYTES_MAX || !peer.sender.supportsHave
       this.#queue(peer, isBlock ? { want, answer: 'block', size: stat.size } : { want, answer: 'have', size: 40 })
     }
+  }
+
+  /** Returns what is known of a block that others may have; undefined when it is not here. */
+  async #look(cid: CID): Promise<BlockStat | undefined> {
+    if (this.#options.mayServe?.(cid) === false) return undefined
+    return await this.#options.blocks.stat(cid).catch(() => undefined)
   }
 
   #queue(peer: PeerServer, task: Task): void {
@@ -184,7 +192,7 @@ export class BitswapServer {
       const found: PeerWant[] = []
       for (const want of peer.wants.values()) {
         if (peer.queued.has(want.key)) continue
-        const stat = await this.#options.blocks.stat(want.cid).catch(() => undefined)
+        const stat = await this.#look(want.cid)
         if (stat !== undefined) found.push(want)
       }
       if (found.length === 0) continue
@@ -255,7 +263,7 @@ export class BitswapServer {
     }
   }
 
-  async #sendOne(id: string, peer: PeerServer, { tasks, blocks, presences }: Envelope): Promise<void> {
+  async #sendOne(id: string, peer: PeerServer, { tasks, blocks, presences, cids }: Envelope): Promise<void> {
     const old = peer.sender.protocol === BITSWAP_100 || peer.sender.protocol === BITSWAP_UNVERSIONED
     const sent = old ? blocks.map(({ data }) => ({ data, prefix: undefined })) : blocks
     for (const { want, answer } of tasks) {
@@ -268,7 +276,7 @@ export class BitswapServer {
     if (sent.length > 0) {
       this.#options.onSent(
         id,
-        sent.length,
+        cids,
         sent.reduce((sum, { data }) => sum + data.length, 0),
       )
     }
@@ -277,6 +285,7 @@ export class BitswapServer {
   async #load(peer: PeerServer, tasks: readonly Task[]): Promise<Envelope> {
     const blocks: WireBlock[] = []
     const presences: Presence[] = []
+    const cids: CID[] = []
     for (const { want, answer } of tasks) {
       if (answer !== 'block') {
         presences.push({ cid: want.cid.bytes, has: answer === 'have' })
@@ -284,12 +293,13 @@ export class BitswapServer {
       }
       try {
         blocks.push({ prefix: prefixOf(want.cid), data: await this.#options.blocks.get(want.cid) })
+        cids.push(want.cid)
       } catch {
         // It was removed or damaged since: then it is not here.
         if (want.sendDontHave && peer.sender.supportsHave) presences.push({ cid: want.cid.bytes, has: false })
       }
     }
-    return { tasks, blocks, presences, reserved: sizeOf(tasks) }
+    return { tasks, blocks, presences, cids, reserved: sizeOf(tasks) }
   }
 
   async #reserve(bytes: number): Promise<void> {
@@ -311,6 +321,8 @@ interface Envelope {
   readonly tasks: readonly Task[]
   readonly blocks: readonly WireBlock[]
   readonly presences: readonly Presence[]
+  /** Those of the blocks. */
+  readonly cids: readonly CID[]
   /** Bytes of memory that were set aside for it. */
   readonly reserved: number
 }
