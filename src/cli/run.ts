@@ -40,7 +40,7 @@ async function runCommandLine(io: Io): Promise<number> {
   const load = commands[found.path]
   if (load === undefined || help !== undefined) {
     if (found.unknown !== undefined && help === undefined) throw unknownCommand(found.path, found.unknown)
-    if (load === undefined) await parse({ path: found.path, params: {} }, found.rest.filter(isOption))
+    if (load === undefined) await parse({ path: found.path, params: {} }, found.rest)
     await io.out.write(await helpText(found.path, help === 'short', io))
     return 0
   }
@@ -240,10 +240,6 @@ function encodingOf(values: GlobalValues): string {
 
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined
-}
-
-function isOption(token: string): boolean {
-  return token.startsWith('-')
 }
 
 /** Returns which help the words ask for. What follows `--` is data. */
