@@ -100,7 +100,8 @@ async function runOnce(command: Command, asked: Parsed, caller: Caller): Promise
   await using executor: Executor = await chooseExecutor(command, parsed.globals, globals, io)
   const view = { ...(await createView(command, call, parsed, io, progress)), length: () => length, progress: line }
   const ci = await ciOutputs(command, parsed.globals, io)
-  const outputs = executor.execute(command, call)
+  const results = executor.execute(command, call)
+  const outputs = command.receive?.(results, input, { io, globals, signal }) ?? results
   await show(command, ci === undefined ? outputs : ci.outputs.watch(outputs), view, parsed.globals)
   await view.progress.clear()
   await ci?.outputs.tell(ci.system, io)

@@ -1,4 +1,4 @@
-import { defineCommand, type View } from '../contract/command.ts'
+import { type Caller, defineCommand, type View } from '../contract/command.ts'
 import { Failure } from '../contract/failure.ts'
 import { choice, files, flag, int, text, texts } from '../contract/params.ts'
 import { escapeName } from './_escape.ts'
@@ -16,6 +16,8 @@ interface Added {
   readonly Mode?: string
   readonly Mtime?: number
   readonly MtimeNsecs?: number
+  /** Bytes of the CAR, in base64. */
+  readonly Car?: string
 }
 
 const params = {
@@ -39,6 +41,7 @@ const params = {
   expect: text('Fail with status 6, and pin nothing, unless this CID (or sha256:HEX of a single file) is added', {
     placeholder: 'cid',
   }),
+  toCar: text('Save what is added, with all blocks, as a CAR file', { complete: 'file', placeholder: 'file' }),
   toFiles: text('Link what is added into MFS, at this path', { complete: 'mfs', placeholder: 'path' }),
   cidVersion: int('CID version, 0 or 1; 1 makes raw leaves. The default is Import.CidVersion'),
   hash: text('Hash function; makes CIDv1 unless it is sha2-256. The default is Import.HashFunction'),
@@ -90,6 +93,7 @@ export const add = defineCommand({
     { line: 'tar c src | tsipfs add -Q --stdin-name=src.tar', explains: 'Add what another program writes.' },
     { line: 'tsipfs add -w a.txt b.txt', explains: 'Add two files in a folder, under their names.' },
     { line: 'tsipfs add -Q --expect=bafy… download.iso', explains: 'Add a download only if it is what it should be.' },
+    { line: 'tsipfs add -rQ --to-car=site.car ./site', explains: 'Save a CAR of what is added, too.' },
     { line: 'tsipfs add -nQ --cid-version=1 big.iso', explains: 'Compute the CID of a file, and store nothing.' },
   ],
   needs: 'repo',
@@ -104,6 +108,7 @@ export const add = defineCommand({
     'Mode?': 'text',
     'Mtime?': 'int',
     'MtimeNsecs?': 'int',
+    'Car?': 'text: bytes of a CAR in base64, over the RPC with to-car',
   },
   outputs: { cid: 'Hash' },
   params,
@@ -111,6 +116,7 @@ export const add = defineCommand({
     if (!input.pin && input.pinName !== undefined) {
       throw new Failure('usage', 'pin-name option requires pin to be set')
     }
+    checkCarFile(input)
     if (input.toFiles === undefined) return
     const other = input.onlyHash ? 'only-hash' : input.wrapWithDirectory ? 'wrap-with-directory' : undefined
     if (other !== undefined) throw new Failure('usage', `${other} and to-files options are not compatible`)
@@ -122,13 +128,34 @@ export const add = defineCommand({
     ])
     const expected = await expectation(input.expect)
     const watched = expected?.watch(source) ?? source
-    const options = { ...input, checkRoots: expected?.check, signal }
+    const options = { ...input, toCar: input.toCar !== undefined, checkRoots: expected?.check, signal }
     for await (const event of addAll(node, watched, options)) yield addRecord(event, globals) as Added
+  },
+  receive(outputs, input, caller) {
+    return input.toCar === undefined ? outputs : savingCar(outputs, input.toCar, caller)
   },
   async render(outputs, view) {
     await renderAdded(outputs, view)
   },
 })
+
+async function* savingCar(outputs: AsyncIterable<Added>, file: string, caller: Caller): AsyncIterable<Added> {
+  const { saveCar } = await import('./_car-file.ts')
+  yield* saveCar(outputs, file, caller)
+}
+
+function checkCarFile({ toCar, onlyHash }: { toCar: string | undefined; onlyHash: boolean }): void {
+  if (toCar === undefined) return
+  if (onlyHash) {
+    throw new Failure('usage', 'only-hash and to-car options are not compatible', {
+      hint: 'for a CAR without a repo: tsipfs --repo-dir :temp: add --to-car FILE',
+    })
+  }
+  if (toCar !== '' && toCar !== '-') return
+  throw new Failure('usage', '--to-car wants the name of a file: standard output has the CIDs', {
+    hint: 'tsipfs dag export writes a CAR to standard output',
+  })
+}
 
 async function expectation(text: string | undefined) {
   if (text === undefined) return undefined

@@ -139,6 +139,8 @@ export interface Command<P extends Params = Params, O extends Output = Output> {
   source?(input: Input<P>, paths: readonly string[], caller: Caller): AsyncIterable<SourceEntry>
   /** Runs where the node is. Prints nothing. */
   run(input: Input<P>, context: Context): AsyncIterable<O>
+  /** Runs with the caller: takes what is to be kept there (`add --to-car`) out of what `run` yields, and hands on the rest. */
+  receive?(outputs: AsyncIterable<O>, input: Input<P>, caller: Caller): AsyncIterable<O>
   /** Runs with the caller: turns what `run` yields into text. The default prints each record as JSON, bytes as they are. */
   render?(outputs: AsyncIterable<O>, view: View<P>): Promise<void>
 }

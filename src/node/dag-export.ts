@@ -20,6 +20,19 @@ export function exportCar(blocks: WalkBlocks, root: CID, options: ExportOptions 
   return packCar([root], readDag(blocks, root, options), PIECE_BYTES)
 }
 
+/** Yields a CARv1 of several DAGs, one after another, as `exportCar` does of one. */
+export function exportRoots(
+  blocks: WalkBlocks,
+  roots: readonly CID[],
+  options: Waiting = {},
+): AsyncIterable<Uint8Array> {
+  const seen = new Set<string>()
+  async function* all(): AsyncIterable<Block> {
+    for (const root of roots) yield* readDag(blocks, root, { ...options, seen })
+  }
+  return packCar(roots, all(), PIECE_BYTES)
+}
+
 /** Yields a CARv1 of blocks in their order, in pieces of at least half of `pieceBytes`. */
 export async function* packCar(
   roots: readonly CID[],

@@ -98,6 +98,8 @@ async function* getOne(
 export interface OrderedOptions extends Waiting {
   /** What cannot be read is left out, with all below it, in place of failing. */
   readonly partial?: boolean
+  /** What was met already, by `exactKey`: it is left out, with all below it. The walk adds to it. */
+  readonly seen?: Set<string>
 }
 
 /**
@@ -105,9 +107,8 @@ export interface OrderedOptions extends Waiting {
  * each CID where it is met first. Runs of leaves are read ahead.
  */
 export async function* readDag(blocks: WalkBlocks, root: CID, options: OrderedOptions = {}): AsyncIterable<Block> {
-  const { signal } = options
+  const { signal, seen = new Set<string>() } = options
   const breath = new Breath()
-  const seen = new Set<string>()
   // What is still to come, last first.
   const pending: CID[] = [root]
   while (pending.length > 0) {

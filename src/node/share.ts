@@ -36,7 +36,7 @@ export async function addShared(
   const tops: { name: string; cid: CID; size: number }[] = []
   let root: { cid: CID; size: number } | undefined
   for await (const event of addAll(node, source, { ...PLAIN, signal })) {
-    if ('bytes' in event || event.name.includes('/')) continue
+    if (!('cid' in event) || event.name.includes('/')) continue
     if (event.name === '') root = event
     else tops.push(event)
   }

@@ -3,7 +3,7 @@ import { formatCid } from '../cid.ts'
 import type { AddEvent } from './add.ts'
 import type { TopEntry } from './import-tree.ts'
 
-/** Kubo's RPC value of an event of `add`; `Total`, the size of the file, is ours. */
+/** Kubo's RPC value of an event of `add`; `Total`, the size of the file, and `Car` are ours. */
 export interface AddRecord {
   readonly Name: string
   readonly Hash?: string
@@ -13,10 +13,16 @@ export interface AddRecord {
   readonly Mode?: string
   readonly Mtime?: number
   readonly MtimeNsecs?: number
+  /** Bytes of the CAR of what was added, in base64. */
+  readonly Car?: string
 }
 
 /** Returns the record of an event. As in Kubo, mode and time are those of what the caller named. */
 export function addRecord(event: AddEvent, globals: Globals): AddRecord {
+  if ('car' in event) {
+    const { buffer, byteOffset, length } = event.car
+    return { Name: '', Car: Buffer.from(buffer, byteOffset, length).toString('base64') }
+  }
   const { name, top } = event
   if ('bytes' in event) {
     const { bytes, total } = event

@@ -22,12 +22,19 @@ export interface AddOptions extends ImportOptions, Waiting {
   readonly toFiles: string | undefined
   /** Throws when the roots are not what the caller expects; called before anything is linked or pinned. */
   readonly checkRoots?: ((roots: readonly Imported[]) => void) | undefined
+  /** Yield a CAR of what was added. */
+  readonly toCar?: boolean | undefined
   readonly fscache: boolean
   readonly fastProvideRoot: boolean | undefined
   readonly fastProvideDag: boolean | undefined
 }
 
-export type AddEvent = Imported | ImportProgress
+/** Bytes of the CAR, in order; all of them come before anything is pinned. */
+export interface CarPiece {
+  readonly car: Uint8Array
+}
+
+export type AddEvent = Imported | ImportProgress | CarPiece
 
 /** So many results wait for the end at most; before more come in, what they name is flushed. */
 const WAITING_MAX = 32_768
@@ -66,6 +73,7 @@ export async function* addAll(
   options.checkRoots?.(tree.roots)
   if (!options.onlyHash) {
     await place.flushRows()
+    if (options.toCar === true) yield* carOf(repo, tree.roots, options)
     await linkRoots(node, tree.roots, options)
     const scope = provideScope(config, {
       pinned: options.pin,
@@ -76,6 +84,12 @@ export async function* addAll(
     await keepRoots(repo, tree.roots, options, scope)
   }
   yield* waiting
+}
+
+async function* carOf(repo: Repo, roots: readonly Imported[], { signal }: AddOptions): AsyncGenerator<CarPiece> {
+  const { exportRoots } = await import('../dag-export.ts')
+  const cids = [...new Map(roots.map(({ cid }) => [cid.toString(), cid])).values()]
+  for await (const car of exportRoots(repo.blocks, cids, { signal })) yield { car }
 }
 
 async function linkRoots(node: Node, roots: readonly Imported[], { toFiles, signal }: AddOptions): Promise<void> {
