@@ -75,6 +75,9 @@ function dhtNames(setup: RoutingSetup): DhtName[] {
   return (['wan', 'lan'] as const).filter(name => setup.dhts[name] !== undefined)
 }
 
+/** For a DHT without peers, which has nobody to wait for. */
+const LONE_PUT_TIMEOUT_MS = 1_000
+
 /** Asks the DHTs and HTTP routers at once. */
 class CombinedRouting implements Routing {
   readonly #context: PartContext
@@ -224,6 +227,7 @@ class CombinedRouting implements Routing {
         if (event.name === 'PEER_RESPONSE' && event.messageName === 'PUT_VALUE') taken += 1
       }
     })
+    await this.#keepValue(key, value, ready)
     const publishers = isNameKey(key) ? this.#routers('put-ipns') : []
     const sent = publishers.map(async router => {
       await router.putRecord(key.subarray(PREFIX_IPNS.length), value, { signal: options.signal })
@@ -236,6 +240,19 @@ class CombinedRouting implements Routing {
     throw new Failure('network', ready.length === 0 ? NO_PEERS : 'no peer took the value', {
       cause: failed?.reason,
     })
+  }
+
+  /** A DHT that has no peers yet keeps the value all the same: peers that come later ask this node for it. */
+  async #keepValue(key: Uint8Array, value: Uint8Array, ready: readonly Dht[]): Promise<void> {
+    if (!this.#setup.dhtMethods.has('put-ipns')) return
+    for (const dht of this.#dhts.values()) {
+      if (ready.includes(dht)) continue
+      try {
+        for await (const _ of dht.put(key, value, { signal: AbortSignal.timeout(LONE_PUT_TIMEOUT_MS) })) break
+      } catch {
+        // It stores the value before it looks for peers, of which it finds none.
+      }
+    }
   }
 
   async *closestPeers(text: string, options: RoutingOptions = {}): AsyncIterable<PeerAddresses> {
