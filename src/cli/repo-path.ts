@@ -1,5 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { homedir, tmpdir } from 'node:os'
+import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Io } from '../contract/io.ts'
 
@@ -23,6 +22,7 @@ export function repoPlace(option: string | undefined, io: Io): RepoPlace {
 
 /** Returns a fresh folder for a repo that ends with the command, and what removes it. */
 export async function temporaryFolder(): Promise<{ path: string; remove: () => Promise<void> }> {
+  const [{ mkdtemp, rm }, { tmpdir }] = await Promise.all([import('node:fs/promises'), import('node:os')])
   const path = await mkdtemp(join(tmpdir(), 'tsipfs-'))
   return { path, remove: () => rm(path, { recursive: true, force: true }) }
 }

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto'
 import type { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
 import { Failure } from '../contract/failure.ts'
+import { createHash } from '../repo/platform-hash.ts'
 
 export type MultihashDigest = Digest.Digest<number, number>
 

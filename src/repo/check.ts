@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto'
 import type { CID } from 'multiformats/cid'
 import { Failure } from '../contract/failure.ts'
+import { createHash } from './platform-hash.ts'
 
 /** Checks bytes against a CID whose hash function this module does not know. Throws `data-mismatch`. */
 export type CheckOther = (cid: CID, bytes: Uint8Array) => void | Promise<void>

@@ -9,6 +9,11 @@ import type { Config, ConfigStore } from './roles.ts'
 const FILE_BYTES_MAX = 16 * 1024 * 1024
 const PREFIX = 'TSIPFS_'
 
+/** Variables of other meanings, like TSIPFS_PATH, are in most environments: for them the schema is not loaded. */
+function mayOverride(name: string): boolean {
+  return name.startsWith(PREFIX) && (name.includes('__') || name === `${PREFIX}BOOTSTRAP`)
+}
+
 type Env = Readonly<Record<string, string | undefined>>
 type ConfigGlobals = Pick<Globals, 'set' | 'lockTimeoutMs'>
 
@@ -76,7 +81,7 @@ class ConfigFile implements ConfigStore {
   }
 
   async #readOverrides(): Promise<readonly Override[]> {
-    const named = Object.keys(this.#env).some(name => name.startsWith(PREFIX))
+    const named = Object.keys(this.#env).some(mayOverride)
     if (!named && this.#globals.set.length === 0) return []
     const { overridesOf } = await import('./config-overrides.ts')
     return overridesOf(this.#globals, this.#env)

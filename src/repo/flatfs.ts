@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { link, mkdir, open, readdir, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { base32upper } from 'multiformats/bases/base32'
@@ -12,6 +11,7 @@ import { syncFolder } from './durable.ts'
 import type { Filestore } from './filestore.ts'
 import type { Layout } from './layout.ts'
 import { KernelLock } from './locks.ts'
+import { randomHex } from './random.ts'
 import { AheadBudget, readAhead } from './read-ahead.ts'
 import type { Block, BlockStat, PutOptions, Waiting } from './roles.ts'
 import type { State } from './state.ts'
@@ -217,7 +217,7 @@ export class FlatBlocks implements DurableBlocks {
     if (there !== undefined && equalBytes(there, bytes)) return undefined
     const { flatfs } = this.#options.layout
     const shard = shardOf(nameOf(cid.multihash.bytes))
-    const temporary = join(flatfs, shard, `.tmp-${randomBytes(8).toString('hex')}`)
+    const temporary = join(flatfs, shard, `.tmp-${randomHex(8)}`)
     await mkdir(join(flatfs, shard), { recursive: true, mode: 0o700 })
     try {
       {
@@ -274,7 +274,7 @@ async function makeFlatfs(flatfs: string): Promise<void> {
   const file = join(flatfs, 'SHARDING')
   if ((await sizeOf(file)) !== undefined) return
   await mkdir(flatfs, { recursive: true, mode: 0o700 })
-  const temporary = join(flatfs, `.tmp-${randomBytes(8).toString('hex')}`)
+  const temporary = join(flatfs, `.tmp-${randomHex(8)}`)
   await writeFile(temporary, FLATFS_SHARDING, { flag: 'wx', flush: true })
   try {
     await link(temporary, file)

@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto'
 import {
   closeSync,
   fdatasync,
@@ -10,13 +9,13 @@ import {
   writeSync,
   writev,
 } from 'node:fs'
-import { promisify } from 'node:util'
 import type { CID } from 'multiformats/cid'
 import { errorCode, systemFailure } from '../contract/failure.ts'
 import { syncFolder } from './durable.ts'
 import { type Layout, packFile, packId, packIdFromName, packRange, packSlot } from './layout.ts'
 import { PACK_HEADER, sectionHeadLength, writeSectionHead } from './pack-format.ts'
 import type { Place } from './pack-reader.ts'
+import { random32 } from './random.ts'
 import type { State } from './state.ts'
 
 /** A pack that has reached this size is not appended to any more. */
@@ -104,7 +103,7 @@ export class PackWriter implements AsyncDisposable {
   async sync(pack: OpenPack): Promise<void> {
     if (!this.#durable) return
     try {
-      await promisify(fdatasync)(pack.fd)
+      await flushData(pack.fd)
       if (!pack.nameless) return
       await syncFolder(this.#layout.packs)
       pack.nameless = false
@@ -200,7 +199,7 @@ export class PackWriter implements AsyncDisposable {
   #create(): OpenPack {
     this.#sweep()
     for (;;) {
-      const id = packId(this.#slot, randomInt(2 ** 32))
+      const id = packId(this.#slot, random32())
       const file = packFile(this.#layout, id)
       let fd: number
       try {
@@ -312,6 +311,12 @@ function writeVector(fd: number, vector: readonly Uint8Array[], position: number
       if (error) reject(error)
       else resolve(count)
     })
+  })
+}
+
+function flushData(fd: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    fdatasync(fd, error => (error ? reject(error) : resolve()))
   })
 }
 

@@ -1,10 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-
 const PAUSE_MS_MAX = 40
 
 /** Resolves after a short while that grows with `round` and differs from process to process, so that waiters take turns. */
 export async function pause(round: number, signal: AbortSignal | undefined): Promise<void> {
   const ceiling = Math.min(PAUSE_MS_MAX, 1 << Math.min(round, 6))
+  // Most commands never wait.
+  const { setTimeout: sleep } = await import('node:timers/promises')
   await sleep(1 + Math.random() * ceiling, undefined, signal === undefined ? {} : { signal })
 }
 

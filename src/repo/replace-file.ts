@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto'
 import { link, open, rename, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { errorCode, systemFailure } from '../contract/failure.ts'
 import { syncFolder } from './durable.ts'
+import { randomHex } from './random.ts'
 
 /**
  * Writes a small file so that its name only ever stands for the whole of it, on disk when this resolves. Replaces what
@@ -14,7 +14,7 @@ export async function writeWhole(
   options: { mode?: number; exclusive?: boolean } = {},
 ): Promise<boolean> {
   const folder = dirname(path)
-  const temporary = join(folder, `.tmp-${randomBytes(8).toString('hex')}`)
+  const temporary = join(folder, `.tmp-${randomHex(8)}`)
   try {
     const made = await writeAndMove(temporary, path, bytes, options)
     await syncFolder(folder)

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import {
   closeSync,
   constants,
@@ -14,6 +13,7 @@ import {
 import { systemFailure } from '../contract/failure.ts'
 import { syncFolder } from './durable.ts'
 import type { Layout } from './layout.ts'
+import { createHash } from './platform-hash.ts'
 import type { State } from './state.ts'
 
 /** A pin that was set, as the journal holds it. */

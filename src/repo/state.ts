@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
-import { pathToFileURL } from 'node:url'
 import { Failure } from '../contract/failure.ts'
 import { KernelLock, lockedFailure } from './locks.ts'
 import { pause } from './pause.ts'
@@ -40,6 +39,11 @@ export interface StateOptions {
   readonly immutable?: boolean | undefined
   readonly durability: 'full' | 'none'
   readonly lockTimeoutMs: number
+}
+
+/** Most repos are opened by their path alone: for them `node:url` is not loaded. */
+function fileUrl(file: string): string {
+  return process.getBuiltinModule('node:url').pathToFileURL(file).href
 }
 
 /** Creates an empty state database. The file must not exist. */
@@ -84,7 +88,7 @@ export class State implements Disposable {
     let database: DatabaseSync | undefined
     try {
       database = options.immutable
-        ? new DatabaseSync(`${pathToFileURL(file).href}?immutable=1`, { readOnly: true })
+        ? new DatabaseSync(`${fileUrl(file)}?immutable=1`, { readOnly: true })
         : new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS })
       database.exec(
         `PRAGMA cache_size = -${CACHE_KIB}; PRAGMA journal_size_limit = ${JOURNAL_BYTES_MAX};` +
