@@ -7,6 +7,8 @@ export const COMPILE_FLAGS = [
   // Without it a lazily imported libp2p makes every start slower.
   '--splitting',
   '--sourcemap',
+  // Small commands end before compiling pays; main.ts takes it back for those that last.
+  '--compile-jit-policy=10',
   // Else the executable would read `.env` and run `bunfig.toml` of whatever folder it stands in.
   '--no-compile-autoload-dotenv',
   '--no-compile-autoload-bunfig',

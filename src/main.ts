@@ -73,6 +73,19 @@ function stopSignal(): AbortSignal {
   return controller.signal
 }
 
+/** Bun's settings of its JIT, where it runs us. */
+declare const Bun: { readonly unsafe: { setJITPolicy?(scale: number): void } } | undefined
+
+/** The executable is built with a JIT that hesitates (scripts/build-flags.mjs): after this time work is worth compiling. */
+const SMALL_COMMAND_MS = 60
+
+function compileWhenItLasts(): void {
+  if (typeof Bun === 'undefined') return
+  const { unsafe } = Bun
+  setTimeout(() => unsafe.setJITPolicy?.(1), SMALL_COMMAND_MS).unref()
+}
+
+compileWhenItLasts()
 const signal = stopSignal()
 const isTerminal = { in: await isTerminalAt(0), out: await isTerminalAt(1), err: await isTerminalAt(2) }
 const io: Io = {
@@ -84,6 +97,7 @@ const io: Io = {
   err: descriptorSink(2, 'standard error'),
   terminal: { ...isTerminal, columns: isTerminal.out || isTerminal.err ? columnsOf() : 80 },
   signal,
+  endsWithCommand: true,
 }
 // Everything was written and closed by now; what still keeps the process alive (a pending read of a terminal, a socket
 // that libp2p forgot) must not.

@@ -36,7 +36,7 @@ export async function chooseExecutor(
       })
     }
   }
-  return localExecutor(place, io.env)
+  return localExecutor(place, io)
 }
 
 function textOf(value: unknown): string | undefined {

@@ -1,20 +1,21 @@
 import type { Call, Command, Context, Executor, Output } from '../contract/command.ts'
 import { Failure } from '../contract/failure.ts'
 import type { Globals } from '../contract/globals.ts'
+import type { Io } from '../contract/io.ts'
 import type { Params } from '../contract/params.ts'
 import type { AskName, Node } from '../node/node.ts'
 import type { AskDaemon } from '../node/open-exchange.ts'
 import { type RepoPlace, TEMPORARY_REPO, temporaryFolder } from './repo-path.ts'
 
 /** Returns an executor that runs commands in this process, on the repo at `place`. */
-export function localExecutor(place: RepoPlace, env: Readonly<Record<string, string | undefined>>): Executor {
+export function localExecutor(place: RepoPlace, io: Pick<Io, 'env' | 'endsWithCommand'>): Executor {
   return {
     async *execute(command, call) {
       if (command.needs === 'nothing') {
         yield* command.run(call.input, { ...call, node: absentNode(command.path), repoPath: place.path })
         return
       }
-      yield* onRepo(command, call, place, env)
+      yield* onRepo(command, call, place, io)
     },
     async [Symbol.asyncDispose]() {
       // Each call closes the node that it opened.
@@ -36,7 +37,7 @@ async function* onRepo<P extends Params, O extends Output>(
   command: Command<P, O>,
   call: Call<P>,
   place: RepoPlace,
-  env: Readonly<Record<string, string | undefined>>,
+  { env, endsWithCommand }: Pick<Io, 'env' | 'endsWithCommand'>,
 ): AsyncIterable<O> {
   const [{ openRepo, isRepo }, { openNode }] = await Promise.all([import('../repo/open.ts'), import('../node/open.ts')])
   const isTemporary =
@@ -47,6 +48,7 @@ async function* onRepo<P extends Params, O extends Output>(
       globals: call.globals,
       env,
       signal: call.signal,
+      endsProcess: endsWithCommand === true && !isTemporary,
       create: isTemporary || command.createsRepo === true,
       checkOther: async (cid, bytes) => (await import('../node/hash.ts')).checkBlock(cid, bytes),
     })

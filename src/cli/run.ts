@@ -67,7 +67,7 @@ async function runCommand(command: Command, parsed: Parsed, processIo: Io): Prom
     const runs = await argumentsOfRuns(command, parsed, io)
     const [first] = runs
     if (runs.length === 1 && first !== undefined) await runOnce(command, first, caller)
-    else await runEach(command, runs, caller)
+    else await runEach(command, runs, { ...caller, io: { ...io, endsWithCommand: false } })
     return 0
   } catch (error) {
     if (timeout?.aborted === true && !processIo.signal.aborted && (isAbort(error) || isTimeout(error))) {

@@ -1,25 +1,71 @@
-import { write } from 'node:fs'
-import { Failure } from '../contract/failure.ts'
+import { constants, fstatSync, openSync, write, writeSync } from 'node:fs'
+import { errorCode, Failure } from '../contract/failure.ts'
 import type { Sink } from '../contract/io.ts'
 
 const RETRY_MS = 5
+/** More than this is written by threads of their own, beside the work of this one. */
+const DIRECT_BYTES_MAX = 16 * 1024
+/** The number of /dev/null on Linux. */
+const NULL_DEVICE = 0x103
 const encoder = new TextEncoder()
 
 /**
  * Returns a sink on a file descriptor. It writes by asynchronous `fs.write`, never through `process.stdout`: then
  * back-pressure, EPIPE and ENOSPC come out right, and the descriptor is not made non-blocking for those who share it.
+ * A small piece goes out at once where that cannot block: to start the threads takes longer than a small command.
  */
 export function descriptorSink(descriptor: number, name: string): Sink {
   let last: Promise<void> = Promise.resolve()
+  let underWay = 0
+  let direct: number | undefined
   return {
-    write(chunk) {
+    async write(chunk) {
       const bytes = typeof chunk === 'string' ? encodeText(chunk) : chunk
-      const next = last.then(() => writeAll(descriptor, bytes, name))
+      let done = 0
+      if (underWay === 0 && bytes.length <= DIRECT_BYTES_MAX) {
+        direct ??= directDescriptor(descriptor)
+        done = direct < 0 ? 0 : writeDirectly(direct, bytes, name)
+        if (done === bytes.length) return
+      }
+      underWay += 1
+      const next = last.then(() => writeAll(descriptor, bytes.subarray(done), name))
       // The chain goes on after a failure, so that each caller hears of its own.
-      last = next.catch(() => undefined)
-      return next
+      last = next
+        .catch(() => undefined)
+        .finally(() => {
+          underWay -= 1
+        })
+      await next
     },
   }
+}
+
+/**
+ * Returns a descriptor that leads to the same place and on which a write never waits for a reader: of a file its own, of
+ * a pipe one that was opened anew, so that those who share the old one see no difference. -1 where there is none.
+ */
+function directDescriptor(descriptor: number): number {
+  try {
+    const stat = fstatSync(descriptor)
+    if (stat.isFile() || (stat.isCharacterDevice() && stat.rdev === NULL_DEVICE)) return descriptor
+    if (!stat.isFIFO() || process.platform !== 'linux') return -1
+    return openSync(`/proc/self/fd/${descriptor}`, constants.O_WRONLY | constants.O_NONBLOCK)
+  } catch {
+    // It may belong to another user, or nothing may be open there: what is wrong with it the usual way tells.
+    return -1
+  }
+}
+
+/** Returns how many bytes were taken. */
+function writeDirectly(descriptor: number, bytes: Uint8Array, name: string): number {
+  let done = 0
+  try {
+    while (done < bytes.length) done += writeSync(descriptor, bytes, done, bytes.length - done)
+  } catch (error) {
+    // The pipe is full.
+    if (errorCode(error) !== 'EAGAIN') throw writeFailure(error, name)
+  }
+  return done
 }
 
 /** Returns a sink that refuses everything: standard output was closed before we began. */
@@ -41,12 +87,17 @@ function writeSome(descriptor: number, bytes: Uint8Array, at: number, name: stri
       if (error === null) return resolve(written)
       // Someone who shares the descriptor made it non-blocking: wait until it can take more.
       if (error.code === 'EAGAIN') return setTimeout(resolve, RETRY_MS, 0)
-      if (error.code === 'EPIPE')
-        return reject(new Failure('closed-pipe', `${name}: the reader went away`, { cause: error }))
-      const text = error.code === 'ENOSPC' ? 'no space left on device' : error.message
-      reject(new Failure('failed', `cannot write to ${name}: ${text}`, { cause: error }))
+      reject(writeFailure(error, name))
     })
   })
+}
+
+function writeFailure(error: unknown, name: string): Failure {
+  const code = errorCode(error)
+  if (code === 'EPIPE') return new Failure('closed-pipe', `${name}: the reader went away`, { cause: error })
+  const message = error instanceof Error ? error.message : String(error)
+  const text = code === 'ENOSPC' ? 'no space left on device' : message
+  return new Failure('failed', `cannot write to ${name}: ${text}`, { cause: error })
 }
 
 /** Encodes text; lone surrogates that stand for bytes of a name (surrogate-escape.ts) are written as those bytes. */

@@ -20,4 +20,6 @@ export interface Io {
     readonly columns: number
   }
   readonly signal: AbortSignal
+  /** True when the process ends with the command. */
+  readonly endsWithCommand?: boolean
 }

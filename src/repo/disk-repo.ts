@@ -26,6 +26,8 @@ export interface OpenOptions {
   readonly readOnly?: boolean | undefined
   /** Checks blocks whose hash function the platform lacks; without it they cannot be read. */
   readonly checkOther?: CheckOther | undefined
+  /** The process ends when the repo is closed: what its end does by itself is left to it. */
+  readonly endsProcess?: boolean | undefined
 }
 
 /** A repo on disk with what only its own commands need to know. */
@@ -99,7 +101,13 @@ export async function openDiskRepo(layout: Layout, options: OpenOptions): Promis
   if (isWritableMedia) refuseRemote(layout)
   const { durability, lockTimeoutMs } = options.globals
   const readOnly = options.readOnly === true || !isWritableMedia
-  const stateOptions = { writeLock: layout.repoLock, readOnly, durability, lockTimeoutMs }
+  const stateOptions = {
+    writeLock: layout.repoLock,
+    readOnly,
+    durability,
+    lockTimeoutMs,
+    endsProcess: options.endsProcess,
+  }
   const opened = isWritableMedia
     ? { state: State.open(layout.state, stateOptions) }
     : await (await import('./read-only-state.ts')).openReadOnlyState(layout, stateOptions)

@@ -36,7 +36,8 @@ export class KernelLock implements Disposable {
     let database: DatabaseSync | undefined
     try {
       database = new DatabaseSync(file)
-      database.exec(sql)
+      // Nothing is ever written to it: SQLite needs no journal, which would be a file to make and remove.
+      database.exec(`PRAGMA journal_mode = MEMORY; ${sql}`)
       return new KernelLock(database)
     } catch (error) {
       database?.close()

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { Failure } from '../contract/failure.ts'
 import { KernelLock, lockedFailure } from './locks.ts'
@@ -10,6 +10,8 @@ import { isBusy, sqliteFailure } from './sqlite.ts'
 const BUSY_TIMEOUT_MS = 20
 const CACHE_KIB = 16 * 1024
 const JOURNAL_BYTES_MAX = 16 * 1024 * 1024
+/** A log that is at most so long is left to the next who opens the database: reading it takes less than flushing it. */
+const LOG_BYTES_LEFT_MAX = 512 * 1024
 
 const SCHEMA = `
 CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -39,6 +41,26 @@ export interface StateOptions {
   readonly immutable?: boolean | undefined
   readonly durability: 'full' | 'none'
   readonly lockTimeoutMs: number
+  /** The process ends when the database is closed. */
+  readonly endsProcess?: boolean | undefined
+}
+
+/** Connections that the end of the process closes. */
+const readers = new Set<DatabaseSync>()
+
+/**
+ * Has SQLite leave the log where it is. Who closes a database last writes the log back, and waits for two flushes, though
+ * all that was committed is on disk already; one who may only read cannot, so it is made the last.
+ */
+function keepLog(file: string): void {
+  try {
+    const reader = new DatabaseSync(file, { readOnly: true })
+    readers.add(reader)
+    // It tries all the same, and would flush the log first. Reading opens the log, which is held from then on.
+    reader.exec('PRAGMA synchronous = OFF; SELECT 1 FROM meta LIMIT 1')
+  } catch {
+    // Then the log is written back.
+  }
 }
 
 /** Most repos are opened by their path alone: for them `node:url` is not loaded. */
@@ -238,6 +260,11 @@ export class State implements Disposable {
     }
   }
 
+  #isLogShort(): boolean {
+    const log = statSync(`${this.file}-wal`, { throwIfNoEntry: false })
+    return log !== undefined && log.size > 0 && log.size <= LOG_BYTES_LEFT_MAX
+  }
+
   #rollBack(): void {
     try {
       // A full disk makes SQLite roll back by itself: then the lock is gone, and with it the right to undo.
@@ -257,6 +284,7 @@ export class State implements Disposable {
     if (this.#closed) return
     this.#closed = true
     this.#statements.clear()
+    if (this.#options.endsProcess === true && this.#isLogShort()) keepLog(this.file)
     this.#database.close()
     this.#writeLock?.[Symbol.dispose]()
     this.#writeLock = undefined
