@@ -3,7 +3,7 @@ import { Failure } from '../contract/failure.ts'
 import type { Globals } from '../contract/globals.ts'
 import type { Io } from '../contract/io.ts'
 import type { Params } from '../contract/params.ts'
-import type { AskName, Node } from '../node/node.ts'
+import type { AskName, Node, PublishByDaemon } from '../node/node.ts'
 import type { AskDaemon } from '../node/open-exchange.ts'
 import { type RepoPlace, TEMPORARY_REPO, temporaryFolder } from './repo-path.ts'
 
@@ -65,6 +65,7 @@ async function* onRepo<P extends Params, O extends Output>(
       askDaemon: isTemporary ? undefined : askDaemon,
       // What needs the network runs in the daemon as a whole, when there is one.
       askName: isTemporary || command.needs !== 'repo' ? undefined : nameAsker(repo.path, call.globals),
+      publishByDaemon: isTemporary ? undefined : namePublisher(repo.path, call.globals),
       onFetch: call.answer?.fetching,
     })
     if (command.writes === true && repo.readOnly) {
@@ -99,6 +100,36 @@ function nameAsker(repoPath: string, globals: Globals): AskName {
       stream: false,
     }
     for await (const { Path } of daemon.execute(nameResolve, { input, source: nothing(), globals, signal })) return Path
+    return undefined
+  }
+}
+
+/** Returns what has the daemon on a repo publish. */
+function namePublisher(repoPath: string, globals: Globals): PublishByDaemon {
+  return async (key, path, { signal = new AbortController().signal }) => {
+    const { daemonAddress } = await import('../rpc/daemon-address.ts')
+    const address = await daemonAddress(repoPath)
+    if (address === undefined) return undefined
+    const [{ remoteExecutor }, { namePublish }] = await Promise.all([
+      import('../rpc/client.ts'),
+      import('../commands/name/publish.ts'),
+    ])
+    await using daemon = remoteExecutor({ address })
+    const input = {
+      path,
+      key,
+      resolve: false,
+      lifetime: undefined,
+      ttl: undefined,
+      quieter: false,
+      v1compat: true,
+      allowOffline: true,
+      allowDelegated: false,
+      sequence: undefined,
+      ipnsBase: 'base36',
+    }
+    const call = { input, source: nothing(), globals: { ...globals, set: [] }, signal }
+    for await (const { Name } of daemon.execute(namePublish, call)) return String(Name)
     return undefined
   }
 }

@@ -9,7 +9,7 @@ import { systemPath } from './local-file.ts'
 import { type TreeRules, walkTree } from './walk-tree.ts'
 
 /** What of a command's input decides which files are sent; a command without such an option leaves it out. */
-interface FileOptions {
+export interface FileOptions {
   readonly recursive?: boolean
   readonly dereferenceArgs?: boolean
   readonly dereferenceSymlinks?: boolean
@@ -37,12 +37,13 @@ export async function* readFiles(
   caller: Caller,
   param: Pick<Files, 'folders'> = { folders: false },
   options: FileOptions = {},
+  extra: Partial<TreeRules> = {},
 ): AsyncIterable<SourceEntry> {
   if (!param.folders) {
     yield* plainFiles(paths, caller)
     return
   }
-  const rules = await rulesOf(options, caller)
+  const rules = { ...(await rulesOf(options, caller)), ...extra }
   const stdin = standardInput(caller, options.stdinName ?? '')
   const named: (Named | undefined)[] = paths.length === 0 ? [undefined] : []
   const folders = new Map<string, string>()

@@ -86,7 +86,7 @@ async function runOnce(command: Command, asked: Parsed, caller: Caller): Promise
   const progress = progressKind(command, parsed, io)
   const input = Object.hasOwn(command.params, 'progress') ? withProgress(parsed, progress) : parsed.input
   command.check?.(input)
-  const source = await openSource(command, input, parsed.paths, caller)
+  const source = await openSource(command, input, parsed, caller)
   let length: number | undefined
   const line = createProgress(progress, io.err, io.terminal.columns, () => performance.now())
   const answer = {
@@ -182,12 +182,17 @@ function progressKind(command: Command, parsed: Parsed, io: Io): ProgressKind {
 async function openSource(
   command: Command,
   input: Call['input'],
-  paths: readonly string[],
+  { paths, globals }: Parsed,
   caller: Caller,
 ): Promise<AsyncIterable<SourceEntry>> {
   if (command.source !== undefined) return command.source(input, paths, caller)
   const param = Object.values(command.params).find(param => param.place === 'files')
   if (param === undefined || (paths.length === 0 && !param.stdin)) return noSource()
+  if (Object.hasOwn(input, 'watch') && input.watch === true) {
+    if (globals.api !== undefined)
+      throw new Failure('usage', '--watch works on this machine', { hint: 'leave out --api' })
+    return (await import('./watch-files.ts')).watchFiles(paths, caller, input)
+  }
   const { readFiles } = await import('./read-files.ts')
   return readFiles(paths, caller, param, input)
 }

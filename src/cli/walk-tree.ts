@@ -10,6 +10,10 @@ export interface TreeRules {
   readonly followsLinks: boolean
   /** Returns true for the name of an entry that is left out, with all below it. Not asked of what was named. */
   readonly excludes: (name: string) => boolean
+  /** What is gone by the time that it is come to is left out. */
+  readonly skipsMissing?: boolean
+  /** Is told of each folder before its entries are looked at. */
+  readonly entering?: (path: string, inode: bigint) => void
 }
 
 /** A place in the tree. */
@@ -43,24 +47,45 @@ export async function* walkTree(named: Place, rules: TreeRules, signal: AbortSig
   const open: OpenFolder[] = []
   for (let place: NextPlace | undefined = named; place !== undefined; place = nextPlace(open)) {
     signal.throwIfAborted()
-    // To open a file first costs less than to ask the system for its path twice, and nothing can come in its place.
-    const stat = place.isFile === true && !rules.followsLinks ? undefined : statOf(place, rules)
-    if (stat === undefined || stat.isFile()) {
-      const fd = openFile(place.path, place.shown, { followsLinks: rules.followsLinks })
+    const here = place
+    const stat = ifThere(rules, () => openOrStat(here, rules))
+    if (stat === undefined) continue
+    if (typeof stat === 'number') {
       try {
-        yield fileEntry(place, fd)
+        yield fileEntry(place, stat)
       } finally {
-        closeSync(fd)
+        closeSync(stat)
       }
     } else if (stat.isDirectory()) {
       if (rules.followsLinks) refuseLoop(place, stat, open)
-      open.push({ ...place, entries: entriesOf(place, rules), at: 0, device: stat.dev, inode: stat.ino })
+      rules.entering?.(place.path, stat.ino)
+      const entries = ifThere(rules, () => entriesOf(here, rules)) ?? []
+      open.push({ ...place, entries, at: 0, device: stat.dev, inode: stat.ino })
       yield { path: place.name, type: 'directory', ...metadataOf(stat) }
     } else if (stat.isSymbolicLink()) {
-      yield { path: place.name, type: 'symlink', ...metadataOf(stat), target: targetOf(place) }
+      const target = ifThere(rules, () => targetOf(here))
+      if (target !== undefined) yield { path: place.name, type: 'symlink', ...metadataOf(stat), target }
     } else if (stat.isFIFO() && place === named) {
       yield { path: place.name, type: 'file', content: () => readPipe(named.path, named.shown) }
     } else throw unknownType(place)
+  }
+}
+
+/** Returns the descriptor of a file, else what the system says of a place. */
+function openOrStat(place: NextPlace, rules: TreeRules): number | BigIntStats {
+  // To open a file first costs less than to ask the system for its path twice, and nothing can come in its place.
+  const stat = place.isFile === true && !rules.followsLinks ? undefined : statOf(place, rules)
+  if (stat !== undefined && !stat.isFile()) return stat
+  return openFile(place.path, place.shown, { followsLinks: rules.followsLinks })
+}
+
+function ifThere<T>({ skipsMissing }: TreeRules, work: () => T): T | undefined {
+  if (skipsMissing !== true) return work()
+  try {
+    return work()
+  } catch (error) {
+    if (error instanceof Failure && error.kind === 'not-found') return undefined
+    throw error
   }
 }
 
@@ -118,6 +143,7 @@ function fileEntry(place: Place, fd: number): SourceEntry {
     type: 'file',
     ...metadataOf(stat),
     size,
+    inode: stat.ino,
     localPath: path,
     content: () => readDescriptor(fd, size, shown),
     open: () => descriptorReader(fd, shown),

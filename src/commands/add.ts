@@ -1,6 +1,6 @@
-import { type Caller, defineCommand, type View } from '../contract/command.ts'
+import { type Caller, type Context, defineCommand, type View } from '../contract/command.ts'
 import { Failure } from '../contract/failure.ts'
-import { choice, files, flag, int, text, texts } from '../contract/params.ts'
+import { choice, files, flag, type Input, int, text, texts } from '../contract/params.ts'
 import { escapeName } from './_escape.ts'
 import { LineWriter } from './_lines.ts'
 
@@ -18,6 +18,9 @@ interface Added {
   readonly MtimeNsecs?: number
   /** Bytes of the CAR, in base64. */
   readonly Car?: string
+  /** With --watch and --ipns: the name that points to the root before, or why it does not. */
+  readonly Ipns?: string
+  readonly Unpublished?: string
 }
 
 const params = {
@@ -41,6 +44,8 @@ const params = {
   expect: text('Fail with status 6, and pin nothing, unless this CID (or sha256:HEX of a single file) is added', {
     placeholder: 'cid',
   }),
+  watch: flag('Add folders again each time that something in them has changed; prints each new root'),
+  ipns: text('With --watch: publish each root under the name of this key', { complete: 'key', placeholder: 'key' }),
   toCar: text('Save what is added, with all blocks, as a CAR file', { complete: 'file', placeholder: 'file' }),
   toFiles: text('Link what is added into MFS, at this path', { complete: 'mfs', placeholder: 'path' }),
   cidVersion: int('CID version, 0 or 1; 1 makes raw leaves. The default is Import.CidVersion'),
@@ -94,6 +99,7 @@ export const add = defineCommand({
     { line: 'tsipfs add -w a.txt b.txt', explains: 'Add two files in a folder, under their names.' },
     { line: 'tsipfs add -Q --expect=bafy… download.iso', explains: 'Add a download only if it is what it should be.' },
     { line: 'tsipfs add -rQ --to-car=site.car ./site', explains: 'Save a CAR of what is added, too.' },
+    { line: 'tsipfs add -Q --watch --ipns=site ./site', explains: 'Publish a folder each time that it changes.' },
     { line: 'tsipfs add -nQ --cid-version=1 big.iso', explains: 'Compute the CID of a file, and store nothing.' },
   ],
   needs: 'repo',
@@ -108,6 +114,8 @@ export const add = defineCommand({
     'Mode?': 'text',
     'Mtime?': 'int',
     'MtimeNsecs?': 'int',
+    'Ipns?': 'text: the name under which the root before was published, with watch',
+    'Unpublished?': 'text: why it was not',
     'Car?': 'text: bytes of a CAR in base64, over the RPC with to-car',
   },
   outputs: { cid: 'Hash' },
@@ -117,15 +125,21 @@ export const add = defineCommand({
       throw new Failure('usage', 'pin-name option requires pin to be set')
     }
     checkCarFile(input)
+    checkWatch(input)
     if (input.toFiles === undefined) return
     const other = input.onlyHash ? 'only-hash' : input.wrapWithDirectory ? 'wrap-with-directory' : undefined
     if (other !== undefined) throw new Failure('usage', `${other} and to-files options are not compatible`)
   },
-  async *run(input, { node, source, globals, signal }) {
+  async *run(input, context) {
     const [{ addAll }, { addRecord }] = await Promise.all([
       import('../node/importer/add.ts'),
       import('../node/importer/add-record.ts'),
     ])
+    if (input.watch) {
+      yield* watching(input, context)
+      return
+    }
+    const { node, source, globals, signal } = context
     const expected = await expectation(input.expect)
     const watched = expected?.watch(source) ?? source
     const options = { ...input, toCar: input.toCar !== undefined, checkRoots: expected?.check, signal }
@@ -143,6 +157,32 @@ async function* savingCar(outputs: AsyncIterable<Added>, file: string, caller: C
   const { saveCar } = await import('./_car-file.ts')
   yield* saveCar(outputs, file, caller)
 }
+
+async function* watching(input: Input<typeof params>, context: Context): AsyncIterable<Added> {
+  const { node, globals, signal } = context
+  const [{ addWatched, watchedSource }, { addRecord }] = await Promise.all([
+    import('../node/importer/watch.ts'),
+    import('../node/importer/add-record.ts'),
+  ])
+  for await (const event of addWatched(node, watchedSource(context.source), { ...input, toCar: false, signal })) {
+    if ('published' in event) yield { Name: '', Ipns: event.published }
+    else if ('unpublished' in event) yield { Name: '', Unpublished: event.unpublished }
+    else yield addRecord(event, globals)
+  }
+}
+
+function checkWatch(input: Input<typeof params>): void {
+  if (!input.watch) {
+    if (input.ipns !== undefined) throw new Failure('usage', '--ipns is for --watch', { hint: PUBLISH_HINT })
+    return
+  }
+  const { toCar, toFiles, expect } = input
+  const other =
+    toCar !== undefined ? 'to-car' : toFiles !== undefined ? 'to-files' : expect !== undefined ? 'expect' : ''
+  if (other !== '') throw new Failure('usage', `watch and ${other} options are not compatible`)
+}
+
+const PUBLISH_HINT = 'publish what was added with: tsipfs name publish --key=KEY CID'
 
 function checkCarFile({ toCar, onlyHash }: { toCar: string | undefined; onlyHash: boolean }): void {
   if (toCar === undefined) return
@@ -169,7 +209,11 @@ async function renderAdded(outputs: AsyncIterable<Added>, view: View<typeof para
   let last: string | undefined
   let before = 0
   let current = 0
-  for await (const { Name, Hash, Bytes = 0, Total } of outputs) {
+  for await (const { Name, Hash, Bytes = 0, Total, Ipns, Unpublished } of outputs) {
+    if (Ipns !== undefined || Unpublished !== undefined) {
+      await view.err.write(Ipns === undefined ? `not published: ${Unpublished}\n` : `published to ${Ipns}\n`)
+      continue
+    }
     if (Hash === undefined) {
       if (input.quiet || input.quieter) continue
       // Each file begins at 0 again.
@@ -180,9 +224,9 @@ async function renderAdded(outputs: AsyncIterable<Added>, view: View<typeof para
       continue
     }
     last = Hash
-    if (input.quieter) continue
+    if (input.quieter && !input.watch) continue
     await progress.clear()
-    const wait = lines.write(input.quiet ? Hash : `added ${Hash} ${escapeName(Name)}`)
+    const wait = lines.write(input.quiet || input.quieter ? Hash : `added ${Hash} ${escapeName(Name)}`)
     if (wait !== undefined) await wait
   }
   await progress.clear()

@@ -12,6 +12,8 @@ export interface SourceEntry {
   /** Permission bits, when they are known. */
   readonly mode?: number | undefined
   readonly mtime?: { readonly seconds: number; readonly nanoseconds: number } | undefined
+  /** Of a file on the caller's machine: with size and time of modification it tells whether it is the same still. */
+  readonly inode?: bigint | undefined
   /** Where a symbolic link points. */
   readonly target?: string | undefined
   /** Size in bytes, when it is known beforehand. */
@@ -25,6 +27,12 @@ export interface SourceEntry {
    * files on this machine. Whoever calls it closes it.
    */
   open?(): FileReader
+}
+
+/** Files that can be looked at again and again, where they lie on the machine of the node. */
+export interface WatchedSource extends AsyncIterable<SourceEntry> {
+  /** Yields the files as they are, now and once more each time that something has changed. Ends by its signal only. */
+  rounds(): AsyncIterable<AsyncIterable<SourceEntry>>
 }
 
 /** A file that is open. Closing it waits for what is being read. */

@@ -13,6 +13,9 @@ export interface AskNameOptions extends Waiting {
   readonly collectMs?: number | undefined
 }
 
+/** Has the daemon on this repo publish under a key; returns the name, undefined when there is no daemon. */
+export type PublishByDaemon = (key: string, target: string, options: Waiting) => Promise<string | undefined>
+
 /** Options of `Node.network`. */
 export interface NetworkOptions extends Waiting {
   /**
@@ -35,6 +38,8 @@ export interface Node extends AsyncDisposable {
   readonly daemon?: Daemon | undefined
   /** Asks the daemon on this repo, where this node is not it, what a name points to; undefined when there is none. */
   readonly askName?: AskName | undefined
+  /** As `askName`: the daemon has the network, and the peers. */
+  readonly publishByDaemon?: PublishByDaemon | undefined
   /** The first call loads and starts libp2p; later calls share it. Throws `failed` with --offline. */
   network(options?: NetworkOptions): Promise<Network>
 }

@@ -7,6 +7,7 @@ import { checkPinName, marksOf } from '../pinner.ts'
 import { type ProvideScope, provideEntry, provideScope } from '../provide-queue.ts'
 import type { LeafPlace } from './import-file.ts'
 import { type Imported, type ImportProgress, TreeImport } from './import-tree.ts'
+import type { KnownFiles } from './known-files.ts'
 import { type ImportOptions, importSettingsOf } from './settings.ts'
 
 /** What `add` is asked for. */
@@ -22,6 +23,10 @@ export interface AddOptions extends ImportOptions, Waiting {
   readonly toFiles: string | undefined
   /** Throws when the roots are not what the caller expects; called before anything is linked or pinned. */
   readonly checkRoots?: ((roots: readonly Imported[]) => void) | undefined
+  /** Files that need not be read again. */
+  readonly known?: KnownFiles | undefined
+  /** Returns true for roots with which everything has been done before. */
+  readonly isKnown?: ((roots: readonly Imported[]) => boolean) | undefined
   /** Yield a CAR of what was added. */
   readonly toCar?: boolean | undefined
   readonly fscache: boolean
@@ -59,6 +64,7 @@ export async function* addAll(
     silent: options.silent,
     reportsProgress: options.progress,
     leavesOf: place.leavesOf,
+    known: options.known,
     signal: options.signal,
   })
   let waiting: Imported[] = []
@@ -71,7 +77,7 @@ export async function* addAll(
     }
   }
   options.checkRoots?.(tree.roots)
-  if (!options.onlyHash) {
+  if (!options.onlyHash && options.isKnown?.(tree.roots) !== true) {
     await place.flushRows()
     if (options.toCar === true) yield* carOf(repo, tree.roots, options)
     await linkRoots(node, tree.roots, options)
