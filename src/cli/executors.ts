@@ -7,7 +7,7 @@ import { localExecutor } from './local-executor.ts'
 import { repoPlace } from './repo-path.ts'
 
 /**
- * Returns the executor for a command: another node with `--api`; the daemon for what speaks about the daemon, or
+ * Returns the executor for a command: another node with `--api`, unless the command needs none; the daemon for what speaks about the daemon, or
  * lives on the network while one runs; else this process.
  */
 export async function chooseExecutor(
@@ -18,7 +18,7 @@ export async function chooseExecutor(
 ): Promise<Executor> {
   const api = textOf(values.api)
   const auth = textOf(values.apiAuth)
-  if (api !== undefined && command.localOnly !== true) {
+  if (api !== undefined && command.localOnly !== true && command.needs !== 'nothing') {
     const { remoteExecutor } = await import('../rpc/client.ts')
     return remoteExecutor({ address: api, auth })
   }

@@ -9,7 +9,12 @@ export interface Found {
   readonly rest: readonly string[]
   /** The first word that is no command, when `path` is only a group. */
   readonly unknown: string | undefined
+  /** The first option before the command that is not one of all commands, nor of the group. */
+  readonly stray?: string | undefined
 }
+
+/** The one option that stands behind a group. */
+const FLUSH = /^(-f|--flush)(=|$)/
 
 /**
  * Finds the command words in argv. Global options may stand before and between them, as with Kubo. Once a command
@@ -22,6 +27,7 @@ export function findCommand(
 ): Found {
   const rest: string[] = []
   let path = ''
+  let stray: string | undefined
   let at = 0
   for (; at < args.length; at++) {
     const token = args[at] ?? ''
@@ -29,6 +35,7 @@ export function findCommand(
     if (token.startsWith('-') && token !== '-') {
       const takesValue = globalTakesValue(token)
       if (takesValue === undefined && isCommand(path)) break
+      if (takesValue === undefined && !(path === 'files' && FLUSH.test(token))) stray ??= token
       rest.push(token)
       if (takesValue === true && at + 1 < args.length) rest.push(args[++at] ?? '')
       continue
@@ -39,7 +46,7 @@ export function findCommand(
   }
   const next = args[at]
   const unknown = !isCommand(path) && next !== undefined && next !== '--' ? next : undefined
-  return { path, rest: [...rest, ...args.slice(at)], unknown }
+  return { path, rest: [...rest, ...args.slice(at)], unknown, ...(stray === undefined ? {} : { stray }) }
 }
 
 /** Returns whether a global option takes its value from the next token; undefined when it is no global option. */

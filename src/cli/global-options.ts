@@ -1,7 +1,7 @@
 import { parseDuration } from '../contract/duration.ts'
 import { Failure } from '../contract/failure.ts'
 import { GLOBALS_DEFAULT, type Globals } from '../contract/globals.ts'
-import { flag, type Option, text, texts } from '../contract/params.ts'
+import { choice, flag, type Option, text, texts } from '../contract/params.ts'
 
 /**
  * The options that every command takes. Where a command declares one of the same name, the command's own wins.
@@ -26,7 +26,7 @@ export const globalOptions = {
   offline: flag('Do not ask the network'),
   local: flag('Do not ask the network (old name)', { short: 'L', deprecated: true }),
   cidBase: text('Multibase of CIDs in output', { placeholder: 'base' }),
-  upgradeCidv0InOutput: flag('Show CIDv0 as CIDv1 in output'),
+  upgradeCidv0InOutput: choice('Show CIDv0 as CIDv1 in output; the default when --cid-base names another base'),
   encoding: text('Encoding of output', {
     aliases: ['enc'],
     values: ['text', 'json', 'xml'],
@@ -64,7 +64,10 @@ export function toGlobals(values: GlobalValues): Globals {
     ...GLOBALS_DEFAULT,
     offline: values.offline === true || values.local === true,
     cidBase,
-    upgradeCidV0: values.upgradeCidv0InOutput === true || (cidBase !== undefined && cidBase !== 'base58btc'),
+    upgradeCidV0:
+      typeof values.upgradeCidv0InOutput === 'boolean'
+        ? values.upgradeCidv0InOutput
+        : cidBase !== undefined && cidBase !== 'base58btc',
     lookupTimeoutMs: milliseconds(values.lookupTimeout, '--lookup-timeout') ?? GLOBALS_DEFAULT.lookupTimeoutMs,
     stallTimeoutMs: milliseconds(values.stallTimeout, '--stall-timeout') ?? GLOBALS_DEFAULT.stallTimeoutMs,
     lockTimeoutMs: milliseconds(values.lockTimeout, '--lock-timeout') ?? GLOBALS_DEFAULT.lockTimeoutMs,

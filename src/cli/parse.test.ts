@@ -85,6 +85,8 @@ for (const [title, args, message] of [
   ['no whole number', ['a', '--offset=1.5'], /invalid value "1.5"/],
   ['below its minimum', ['a', '--offset=-1'], /at least 0/],
   ['no boolean', ['a', '-r=maybe'], /invalid value "maybe" for -r/],
+  ['an option twice', ['a', '--chunker=x', '-s', 'y'], /multiple values for option --chunker/],
+  ['a switch twice', ['a', '--pin', '--pin=false'], /multiple values for option --pin/],
   ['unknown value', ['a', '--enc=yaml'], /invalid value "yaml" for --encoding/],
 ] as const) {
   test(`refuses: ${title}`, async () => {

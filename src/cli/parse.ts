@@ -76,6 +76,7 @@ function knownOptions(params: Params): KnownOptions {
  */
 function normalize(args: readonly string[], known: KnownOptions): { tokens: string[]; progress: string | undefined } {
   const tokens: string[] = []
+  const seen = new Set<KnownOption>()
   let progress: string | undefined
   for (let at = 0; at < args.length; at++) {
     const token = args[at] ?? ''
@@ -95,6 +96,10 @@ function normalize(args: readonly string[], known: KnownOptions): { tokens: stri
       continue
     }
     const name = `--${optionName(entry.key, entry.option)}`
+    if (entry.option.kind !== 'texts' && seen.has(entry)) {
+      throw new Failure('usage', `multiple values for option ${name}`)
+    }
+    seen.add(entry)
     const value = equals < 0 ? undefined : token.slice(equals + 1)
     if (name === '--progress' && value !== undefined && PROGRESS_KINDS.has(value)) {
       progress = value

@@ -35,6 +35,7 @@ async function runCommandLine(io: Io): Promise<number> {
     await complete(io.args.slice(io.args[1] === '--' ? 2 : 1), io)
     return 0
   }
+  if (io.args[0] === 'help') return await runCommandLine({ ...io, args: [...io.args.slice(1), '--help'] })
   const found = commandOf(io.args)
   const help = askedHelp(found.rest)
   const load = commands[found.path]
@@ -43,6 +44,9 @@ async function runCommandLine(io: Io): Promise<number> {
     if (load === undefined) await parse({ path: found.path, params: {} }, found.rest)
     await io.out.write(await helpText(found.path, help === 'short', io))
     return 0
+  }
+  if (found.stray !== undefined) {
+    throw new Failure('usage', `unknown option '${found.stray}'`, { hint: 'options of a command come behind it' })
   }
   const command = await load()
   const parsed = await parse(command, found.rest)

@@ -3,6 +3,7 @@ import { Failure } from '../contract/failure.ts'
 import { AUTO } from '../repo/config-defaults.ts'
 import { isObject } from '../repo/config-values.ts'
 import type { Config, ConfigStore } from '../repo/roles.ts'
+import { parsePeerId } from './peer-id.ts'
 
 const AUTO_DISABLED =
   'cannot add default bootstrap peers: AutoConf is disabled (AutoConf.Enabled=false). Enable AutoConf by setting AutoConf.Enabled=true in your config, or add specific peer addresses instead'
@@ -36,7 +37,7 @@ export async function removeBootstrap(store: ConfigStore, peers: readonly string
     removed = present.filter(entry => entry !== AUTO && targets.some(target => isMeant(target, parseAddress(entry))))
     return { ...config, Bootstrap: present.filter(entry => !removed.includes(entry)) }
   })
-  return removed
+  return removed.map(entry => multiaddr(entry).toString())
 }
 
 /** Empties the list, and returns what was in it. */
@@ -65,6 +66,7 @@ function parseAddress(text: string): Address {
   if (last?.name !== 'p2p' || last.value === undefined) {
     throw new Failure('usage', `invalid bootstrap address: ${text}`, { hint: 'it ends in /p2p/ and a peer id' })
   }
+  parsePeerId(last.value)
   return { peer: last.value, text: components.length === 1 ? undefined : multiaddr(text).toString() }
 }
 

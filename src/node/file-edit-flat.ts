@@ -7,6 +7,9 @@ import { decodeUnixfs, encodeUnixfs } from './unixfs.ts'
 
 type EditBlocks = Pick<Blocks, 'get' | 'put'>
 
+/** Kubo fills what lies between the end of a file and a write behind it with leaves of this size, whatever the chunker. */
+const ZERO_LEAF_BYTES = 4096
+
 /**
  * Returns the leaves of a file whose root has nothing but leaves below it, as Kubo's writer leaves them: their sizes may
  * be of any kind. Of a file that is not there, or empty, there are none. Returns undefined for another file.
@@ -68,10 +71,11 @@ export async function* flatParts(
     }
     start = end
   }
-  for (; start < change.offset; ) {
-    const zeros = new Uint8Array(Math.min(leafBytes, change.offset - start))
-    yield await putLeaf(blocks, zeros, format)
-    start += zeros.length
+  let zeros: FilePart | undefined
+  for (; start < change.offset; start += zeros.fileSize) {
+    const length = Math.min(ZERO_LEAF_BYTES, change.offset - start)
+    if (zeros?.fileSize !== length) zeros = await putLeaf(blocks, new Uint8Array(length), format)
+    yield zeros
     waiting.signal?.throwIfAborted()
   }
   for (;;) {

@@ -5,6 +5,9 @@ import { selfKey } from './ipns/keys.ts'
 import type { Node } from './node.ts'
 import { formatPeerId } from './peer-id.ts'
 
+/** The code of the multihash that holds what it names. */
+const IDENTITY = 0
+
 /** What a node says about itself, with Kubo's names; null where it is not on the network. */
 export interface Identified {
   readonly multihash: Uint8Array
@@ -37,7 +40,13 @@ export async function ownIdentity(node: Node, options: Waiting = {}): Promise<Id
 export async function peerIdentity(node: Node, multihash: Uint8Array, options: Waiting = {}): Promise<Identified> {
   const peer = formatPeerId(multihash)
   if (node.globals.offline) {
-    return { multihash, PublicKey: '', Addresses: [`/p2p/${peer}`], AgentVersion: '', Protocols: null }
+    return {
+      multihash,
+      PublicKey: keyWithin(multihash),
+      Addresses: [`/p2p/${peer}`],
+      AgentVersion: '',
+      Protocols: null,
+    }
   }
   const { swarm } = await node.network(options)
   const found = await swarm.identify(peer, options)
@@ -50,6 +59,11 @@ export async function peerIdentity(node: Node, multihash: Uint8Array, options: W
     AgentVersion: found.agentVersion,
     Protocols: listOrNull([...found.protocols]),
   }
+}
+
+/** Returns the public key that a short peer id is made of; empty for one that is a hash. */
+function keyWithin(multihash: Uint8Array): string {
+  return multihash[0] === IDENTITY ? Buffer.from(multihash.subarray(2)).toString('base64') : ''
 }
 
 /** Sorts; a list without entries is null, as in Go. */

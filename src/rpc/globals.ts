@@ -42,7 +42,8 @@ export function globalsToQuery(globals: Globals): QueryPair[] {
   }
   if (globals.offline) pairs.push(['offline', 'true'])
   if (globals.cidBase !== undefined) pairs.push(['cid-base', globals.cidBase])
-  if (globals.upgradeCidV0) pairs.push(['upgrade-cidv0-in-output', 'true'])
+  const upgradedByBase = isUpgradedByBase(globals.cidBase)
+  if (globals.upgradeCidV0 !== upgradedByBase) pairs.push(['upgrade-cidv0-in-output', String(globals.upgradeCidV0)])
   duration('lookup-timeout', globals.lookupTimeoutMs, GLOBALS_DEFAULT.lookupTimeoutMs)
   duration('stall-timeout', globals.stallTimeoutMs, GLOBALS_DEFAULT.stallTimeoutMs)
   duration('lock-timeout', globals.lockTimeoutMs, GLOBALS_DEFAULT.lockTimeoutMs)
@@ -67,7 +68,8 @@ export function globalsFromQuery(pairs: readonly QueryPair[]): WireGlobals {
       ...GLOBALS_DEFAULT,
       offline: isOn('offline', 'local', 'L'),
       cidBase,
-      upgradeCidV0: isOn('upgrade-cidv0-in-output') || (cidBase !== undefined && cidBase !== 'base58btc'),
+      upgradeCidV0:
+        last('upgrade-cidv0-in-output') === undefined ? isUpgradedByBase(cidBase) : isOn('upgrade-cidv0-in-output'),
       lookupTimeoutMs: duration('lookup-timeout', GLOBALS_DEFAULT.lookupTimeoutMs),
       stallTimeoutMs: duration('stall-timeout', GLOBALS_DEFAULT.stallTimeoutMs),
       lockTimeoutMs: duration('lock-timeout', GLOBALS_DEFAULT.lockTimeoutMs),
@@ -78,6 +80,11 @@ export function globalsFromQuery(pairs: readonly QueryPair[]): WireGlobals {
     timeoutMs: timeout === undefined || timeout === '' ? undefined : parseDuration(timeout, 'timeout'),
     encoding: parseEncoding(last('encoding', 'enc')),
   }
+}
+
+/** Returns whether CIDv0 is shown as CIDv1 when nobody says so: it is where the base is one that CIDv0 cannot have. */
+function isUpgradedByBase(cidBase: string | undefined): boolean {
+  return cidBase !== undefined && cidBase !== 'base58btc'
 }
 
 const TRUE = new Set(['', '1', 't', 'T', 'true', 'TRUE', 'True'])

@@ -28,6 +28,12 @@ function kuboOrSkip(t: TestContext): string | undefined {
   return KUBO
 }
 
+test('a daemon that all may reach starts, with what maps ports', async () => {
+  const config = { 'Addresses.Swarm': ['/ip4/0.0.0.0/tcp/0'], 'Swarm.DisableNatPortMap': false }
+  await using daemon = await Daemon.start({ base: BASE, config })
+  assert.equal(await daemon.ok(['id', '-f', '<id>']), daemon.peer)
+})
+
 test('daemons connect, know each other, ping and part', async () => {
   await using a = await Daemon.start({ base: BASE })
   await using b = await Daemon.start({ base: BASE, config: { 'Version.AgentSuffix': 'suffixed' } })

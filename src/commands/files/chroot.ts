@@ -32,7 +32,11 @@ export const filesChroot = defineCommand({
       import('../../node/mfs/chroot.ts'),
       import('../../node/cid.ts'),
     ])
-    const { old, root } = await setMfsRoot(node, input.cid === undefined ? undefined : parseCid(input.cid), { signal })
+    const { old, root } = await setMfsRoot(
+      node,
+      input.cid === undefined ? undefined : parseCid(input.cid.replace(/^(\/ipfs\/|ipfs:\/\/|ipfs:)/, '')),
+      { signal },
+    )
     const next = formatCid(root, globals)
     const previous = old === undefined ? undefined : formatCid(old, globals)
     yield {

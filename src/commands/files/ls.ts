@@ -20,17 +20,15 @@ export const filesLs = defineCommand({
     unsorted: flag('Do not sort: list entries in the order of the folder', { name: 'U', short: 'U' }),
     ...flushOption,
   },
-  async *run(input, { node, globals, signal }) {
-    const [{ listMfs }, { formatCid }] = await Promise.all([
-      import('../../node/mfs/list.ts'),
-      import('../../node/cid.ts'),
-    ])
+  async *run(input, { node, signal }) {
+    const { listMfs } = await import('../../node/mfs/list.ts')
     const entries = await listMfs(node, input.path ?? '/', input.long, { signal })
     const listed = entries.map(({ name, type, size, cid }) => ({
       Name: name,
       Type: type === 'directory' ? 1 : 0,
       Size: size,
-      Hash: cid === undefined ? '' : formatCid(cid, globals),
+      // As with Kubo, --cid-base says nothing here.
+      Hash: cid === undefined ? '' : cid.toString(),
     }))
     yield { Entries: listed.length === 0 ? null : listed }
   },

@@ -4,7 +4,7 @@ import { type ChangedFile, changeFile } from '../file-edit.ts'
 import type { FileFormat, FileStat } from '../file-layout.ts'
 import { fileNodeOf } from '../file-node.ts'
 import { readFile } from '../file-reader.ts'
-import { type CidFormat, formatOf, RAW } from './format.ts'
+import { type CidFormat, formatOf } from './format.ts'
 import { parentOf } from './path.ts'
 import type { FileSettings } from './settings.ts'
 import { now } from './time.ts'
@@ -89,14 +89,9 @@ export class MfsWrite {
 
   #format(entry: FileEntry | undefined, fallback: CidFormat): FileFormat {
     const own = entry === undefined ? (this.#options.format ?? fallback) : formatOf(entry.cid)
-    const rawLeaves = this.#options.rawLeaves ?? this.#settings.rawLeaves ?? rawLeavesOf(entry) ?? own.version === 1
+    const rawLeaves = this.#options.rawLeaves ?? this.#settings.rawLeaves ?? own.version === 1
     return { ...this.#settings, version: own.version, hashCode: own.hashCode, rawLeaves }
   }
-}
-
-/** Returns true when the leaves of a file are raw, so that those to come are too; undefined: its version decides. */
-function rawLeavesOf(entry: FileEntry | undefined): true | undefined {
-  return entry?.links[0]?.cid.code === RAW ? true : undefined
 }
 
 /** Returns the metadata of a file whose content changes now: its time follows, when it has one. */

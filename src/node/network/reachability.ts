@@ -1,4 +1,5 @@
 import type { Transport } from '@libp2p/interface'
+import { VERSION } from '../../contract/version.ts'
 import type { Config } from '../../repo/roles.ts'
 import { hasPublicAddress, isLoopbackOnly } from './listen.ts'
 import type { Components, PartBase, Services } from './parts.ts'
@@ -66,8 +67,40 @@ async function autonat(): Promise<Services> {
 }
 
 async function portMapping(): Promise<Services> {
+  provideManifest()
   const { uPnPNAT } = await import('@libp2p/upnp-nat')
   return { portMapping: uPnPNAT() }
+}
+
+/**
+ * In the executable there is no `package.json`, but the SSDP client reads one, two folders above itself, for the name by
+ * which it asks routers. It is given ours.
+ */
+function provideManifest(): void {
+  const bun: { plugin?: (plugin: ModulePlugin) => unknown } | undefined = Reflect.get(globalThis, 'Bun')
+  bun?.plugin?.({
+    name: 'manifest',
+    setup(build) {
+      build.module(MANIFEST, () => ({ exports: { name: 'tsipfs', version: VERSION }, loader: 'object' }))
+      build.onResolve({ filter: /^\.\.\/\.\.\/package\.json$/ }, ({ importer }) =>
+        /\$bunfs|~BUN/.test(importer) ? { path: MANIFEST } : undefined,
+      )
+    },
+  })
+}
+
+const MANIFEST = 'tsipfs-manifest'
+
+/** The part of Bun's plugins that is used here. */
+interface ModulePlugin {
+  readonly name: string
+  setup(build: {
+    module(name: string, load: () => { exports: Record<string, unknown>; loader: 'object' }): void
+    onResolve(
+      constraints: { filter: RegExp },
+      resolve: (asked: { path: string; importer: string }) => { path: string } | undefined,
+    ): void
+  }): void
 }
 
 async function holePunching(): Promise<Services> {
