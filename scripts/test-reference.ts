@@ -6,7 +6,7 @@
  * TSIPFS_BIN is the program, TSIPFS_SHARED the folder of the shared suites, SUITE_CACHE where npm's packages are kept.
  */
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
@@ -98,38 +98,62 @@ const exceptions: Record<string, string> = JSON.parse(
 const total = { passed: 0, failed: 0, excepted: 0 }
 const failures: Record<string, string> = {}
 const passes: string[] = []
+const groups: Record<string, { passed: number; failed: number; skipped: number }> = {}
+
+interface GroupCounts {
+  readonly passed: number
+  readonly excepted: number
+  /** Tests that failed and are no exception, with what they said. */
+  readonly unexpected: ReadonlyMap<string, string>
+  /** Exceptions that pass. */
+  readonly passes: readonly string[]
+}
+
+async function tryGroup(group: string, out: string): Promise<GroupCounts> {
+  const begun = performance.now()
+  const { finished, notRun, text } = await runGroup(group, out)
+  const unexpected = new Map<string, string>()
+  const passing: string[] = []
+  let passed = 0
+  let excepted = 0
+  if (finished.length === 0) {
+    console.log(text)
+    unexpected.set(group, 'nothing was run')
+  }
+  for (const { s, t, e } of finished) {
+    const id = `${group}: ${t}`
+    const isExcepted = Object.hasOwn(exceptions, id)
+    if (s === 'pass') passed += 1
+    if (s === 'pass' && isExcepted) passing.push(id)
+    if (s === 'pass' || s === 'skip') continue
+    if (isExcepted) excepted += 1
+    else unexpected.set(id, e ?? '')
+  }
+  // What a failed hook, or the time limit, kept from running was not tested: it is no success, and told.
+  const rest = notRun > 0 ? `, ${notRun} not run` : ''
+  const seconds = Math.round((performance.now() - begun) / 1000)
+  console.log(`${group}: ${passed} passed, ${unexpected.size} failed, ${excepted} excepted${rest} (${seconds} s)`)
+  return { passed, excepted, unexpected, passes: passing }
+}
 
 async function runAll(): Promise<void> {
   mkdirSync(cache, { recursive: true })
   const out = mkdtempSync(join(tmpdir(), 'tsipfs-reference-'))
   try {
     for (const group of names.length > 0 ? names : GROUPS) {
-      const begun = performance.now()
-      const { finished, notRun, text } = await runGroup(group, out)
-      if (finished.length === 0) {
-        console.log(text)
-        failures[group] = 'nothing was run'
+      let counts = await tryGroup(group, out)
+      // These tests depend on the clock of the machine too: a group is tried once more before it has failed.
+      if (counts.unexpected.size > 0 && !writes) {
+        const again = await tryGroup(group, join(out, 'again'))
+        for (const id of counts.unexpected.keys()) if (!again.unexpected.has(id)) console.log(`flaky: ${id}`)
+        counts = again
       }
-      const counted = { passed: 0, failed: 0, excepted: 0 }
-      for (const { s, t, e } of finished) {
-        const id = `${group}: ${t}`
-        if (s === 'pass') {
-          counted.passed += 1
-          if (Object.hasOwn(exceptions, id)) passes.push(id)
-        } else if (s !== 'skip' && Object.hasOwn(exceptions, id)) counted.excepted += 1
-        else if (s !== 'skip') {
-          counted.failed += 1
-          failures[id] = e ?? ''
-        }
-      }
-      if (finished.length === 0) counted.failed += 1
-      // What a failed hook, or the time limit, kept from running was not tested: it is no success, and told.
-      const rest = notRun > 0 ? `, ${notRun} not run` : ''
-      const seconds = Math.round((performance.now() - begun) / 1000)
-      console.log(
-        `${group}: ${counted.passed} passed, ${counted.failed} failed, ${counted.excepted} excepted${rest} (${seconds} s)`,
-      )
-      for (const key of ['passed', 'failed', 'excepted'] as const) total[key] += counted[key]
+      for (const [id, text] of counts.unexpected) failures[id] = text
+      passes.push(...counts.passes)
+      total.passed += counts.passed
+      total.failed += counts.unexpected.size
+      total.excepted += counts.excepted
+      groups[group] = { passed: counts.passed, failed: counts.unexpected.size, skipped: counts.excepted }
     }
   } finally {
     rmSync(out, { recursive: true, force: true })
@@ -141,6 +165,8 @@ if (!existsSync(suite)) {
   console.log('0 passed, 0 failed, 1 skipped')
 } else {
   await runAll()
+  // What the page of parity shows.
+  if (names.length === 0) writeFileSync(join(root, 'dist/reference.json'), JSON.stringify(groups))
   if (writes) console.log(JSON.stringify(failures, undefined, 2))
   else for (const [id, text] of Object.entries(failures)) console.log(`FAIL ${id}\n  ${text.replaceAll('\n', '\n  ')}`)
   for (const id of passes) console.log(`passes, and is excepted: ${id}`)
