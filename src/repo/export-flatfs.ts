@@ -3,7 +3,7 @@ import { mkdir, open, readdir, readFile, rename, rm, stat, unlink, writeFile } f
 import { join } from 'node:path'
 import { errorCode, Failure, systemFailure } from '../contract/failure.ts'
 import { syncFolder } from './durable.ts'
-import { FLATFS_SHARDING, flatfsPlace } from './flatfs.ts'
+import { FLATFS_SHARDING, FlatfsSharding } from './flatfs-sharding.ts'
 import type { Blocks, Waiting } from './roles.ts'
 
 const FILES_AT_ONCE = 16
@@ -89,7 +89,7 @@ async function writeBlock(
   hash: Uint8Array,
   read: () => Promise<Uint8Array>,
 ): Promise<{ shard: string; size: number } | undefined> {
-  const { shard, name } = flatfsPlace(hash)
+  const { dir: shard, file: name } = new FlatfsSharding().encodeHash(hash)
   const file = join(folder, shard, name)
   if (await exists(file)) return undefined
   const bytes = await read()

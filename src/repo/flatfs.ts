@@ -1,14 +1,13 @@
 import { link, mkdir, open, readdir, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { base32upper } from 'multiformats/bases/base32'
 import { CID } from 'multiformats/cid'
-import * as Digest from 'multiformats/hashes/digest'
 import { errorCode, systemFailure } from '../contract/failure.ts'
 import { type BlockIndex, PACK_OF_FILES } from './block-index.ts'
 import { type DurableBlocks, isLeaf, keyOf, missingFailure } from './blocks.ts'
 import { type Checker, equalBytes, mismatchFailure } from './check.ts'
 import { syncFolder } from './durable.ts'
 import type { Filestore } from './filestore.ts'
+import { FLATFS_SHARDING, FlatfsSharding } from './flatfs-sharding.ts'
 import type { Layout } from './layout.ts'
 import { KernelLock } from './locks.ts'
 import { randomHex } from './random.ts'
@@ -18,9 +17,7 @@ import type { State } from './state.ts'
 
 const IDENTITY = 0
 const RAW = 0x55
-const SUFFIX = '.data'
-/** Kubo's sharding: the folder is named by the last two characters but one of the key. */
-export const FLATFS_SHARDING = '/repo/flatfs/shard/v1/next-to-last/2\n'
+const sharding = new FlatfsSharding()
 const TEMPORARY = /^\.tmp-[0-9a-f]{16}$/
 const BATCH_BLOCKS_MAX = 1024
 const BATCH_BYTES_DUE = 16 * 1024 * 1024
@@ -216,7 +213,7 @@ export class FlatBlocks implements DurableBlocks {
     const there = await readWhole(file)
     if (there !== undefined && equalBytes(there, bytes)) return undefined
     const { flatfs } = this.#options.layout
-    const shard = shardOf(nameOf(cid.multihash.bytes))
+    const shard = sharding.encodeHash(cid.multihash.bytes).dir
     const temporary = join(flatfs, shard, `.tmp-${randomHex(8)}`)
     await mkdir(join(flatfs, shard), { recursive: true, mode: 0o700 })
     try {
@@ -236,8 +233,8 @@ export class FlatBlocks implements DurableBlocks {
   }
 
   #file(hash: Uint8Array): string {
-    const name = nameOf(hash)
-    return join(this.#options.layout.flatfs, shardOf(name), name + SUFFIX)
+    const { dir, file } = sharding.encodeHash(hash)
+    return join(this.#options.layout.flatfs, dir, file)
   }
 
   async #sizeInFile(cid: CID): Promise<number | undefined> {
@@ -286,24 +283,9 @@ async function makeFlatfs(flatfs: string): Promise<void> {
   }
 }
 
-function nameOf(hash: Uint8Array): string {
-  return base32upper.baseEncode(hash)
-}
-
-/** Returns the folder and the file name of a block, by its multihash. */
-export function flatfsPlace(hash: Uint8Array): { shard: string; name: string } {
-  const name = nameOf(hash)
-  return { shard: shardOf(name), name: name + SUFFIX }
-}
-
-function shardOf(name: string): string {
-  return `__${name}`.slice(-3, -1)
-}
-
 function cidOfName(name: string): CID | undefined {
-  if (!name.endsWith(SUFFIX)) return undefined
   try {
-    return CID.createV1(RAW, Digest.decode(base32upper.baseDecode(name.slice(0, -SUFFIX.length))))
+    return sharding.decode(name)
   } catch {
     // Not a block: Kubo keeps other files beside them.
     return undefined
