@@ -1,5 +1,6 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
+import { authorizationHeader } from './authorization.ts'
 
 /** What the config says about who may use the RPC. */
 export interface Policy {
@@ -64,20 +65,6 @@ export function policyOf(api: unknown): Policy {
       return header === undefined ? [] : [{ header, paths: listOf(AllowedPaths) }]
     }),
   }
-}
-
-/**
- * Returns the `Authorization` header for a secret as Kubo writes it: `bearer:token`, `basic:user:password`,
- * `basic:base64`, or a bare token. Undefined for an empty secret, or one of a kind that nobody knows.
- */
-export function authorizationHeader(secret: string): string | undefined {
-  const at = secret.indexOf(':')
-  if (secret === '') return undefined
-  if (at < 0) return `Bearer ${secret}`
-  const value = secret.slice(at + 1)
-  if (secret.startsWith('bearer:')) return `Bearer ${value}`
-  if (!secret.startsWith('basic:')) return undefined
-  return `Basic ${value.includes(':') ? Buffer.from(value).toString('base64') : value}`
 }
 
 /** Returns why a request is refused; undefined when it may pass. */

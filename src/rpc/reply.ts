@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { Output, OutputKind } from '../contract/command.ts'
 import { type Failure, failureToRecord } from '../contract/failure.ts'
 import { failureToTrailers, statusOf } from './failures.ts'
-import { HEADER, toLine } from './wire.ts'
+import { FAILURE_AS_LINE, HEADER, toLine } from './wire.ts'
 
 /** Bytes of records that are gathered before they are written, when they come faster than they are sent. */
 const BATCH_BYTES = 64 * 1024
@@ -73,11 +73,16 @@ export class Reply {
     this.#writeBatch()
     // HTTP/1.0 has no trailers: a connection that is cut is at least no success.
     if (failure !== undefined && response.req.httpVersion === '1.0') return void response.destroy()
-    if (failure !== undefined) {
+    if (failure !== undefined && this.#wantsLine()) response.write(toLine(failureToRecord(failure)))
+    else if (failure !== undefined) {
       const trailers = failureToTrailers(failure)
       response.addTrailers({ [HEADER.error]: trailers.error, [HEADER.failure]: trailers.failure })
     }
     response.end()
+  }
+
+  #wantsLine(): boolean {
+    return this.#kind === 'value' && this.#response.req.headers[HEADER.failure.toLowerCase()] === FAILURE_AS_LINE
   }
 
   #writeHead(isBytes: boolean, status = 200): void {

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -19,14 +18,19 @@ export function socketPlaces(
   env: Readonly<Record<string, string | undefined>>,
   user: number,
 ): { readonly folder: string; readonly path: string }[] {
+  const own = placeIn(repoPath)
+  if (isSocketPath(own.path)) return [own]
+  // Loaded for the few whose paths are long.
+  const { createHash } = process.getBuiltinModule('node:crypto')
   const name = createHash('sha256').update(repoPath).digest('hex').slice(0, 16)
   const runtime = env.XDG_RUNTIME_DIR
   const folders = [
-    repoPath,
     ...(runtime?.startsWith('/') ? [join(runtime, `tsipfs-${name}`)] : []),
     join(tmpdir(), `tsipfs-${user}-${name}`),
   ]
-  const places = folders.map(folder => ({ folder, path: join(folder, 'api.sock') }))
-  const own = places[0]
-  return own !== undefined && isSocketPath(own.path) ? [own] : places.slice(1).filter(({ path }) => isSocketPath(path))
+  return folders.map(placeIn).filter(({ path }) => isSocketPath(path))
+}
+
+function placeIn(folder: string): { readonly folder: string; readonly path: string } {
+  return { folder, path: join(folder, 'api.sock') }
 }

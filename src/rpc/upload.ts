@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { Failure } from '../contract/failure.ts'
 import type { SourceEntry } from '../contract/source.ts'
 import { nameFromBytes } from '../contract/surrogate-escape.ts'
@@ -20,7 +19,7 @@ export interface Upload {
  * on this machine, for a node on the same one.
  */
 export function writeUpload(entries: AsyncIterable<SourceEntry>, options: { tellsPaths: boolean }): Upload {
-  const boundary = randomBytes(30).toString('hex')
+  const boundary = Buffer.from(crypto.getRandomValues(new Uint8Array(30))).toString('hex')
   return {
     contentType: `multipart/form-data; boundary=${boundary}`,
     body: writeParts(entries, boundary, options.tellsPaths),

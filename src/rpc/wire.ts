@@ -20,6 +20,9 @@ export const HEADER = {
   failure: 'X-Stream-Failure',
 } as const
 
+/** In a request, as the value of `HEADER.failure`: a failure that comes after output is wanted as its last line. */
+export const FAILURE_AS_LINE = 'line'
+
 type Values = Readonly<Record<string, unknown>>
 type Declared = Pick<Command, 'path' | 'params' | 'source'>
 
