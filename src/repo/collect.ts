@@ -134,9 +134,10 @@ class PackCollection implements Collection {
       options.signal?.throwIfAborted()
       const gone = await state.write(() => {
         if (state.counter('generation') !== this.#generation) return undefined
+        const hasFiles = !filestore.isEmpty
         return chosen.filter(({ hash }) => {
           if (state.run('DELETE FROM blocks WHERE hash = ? AND epoch < ?', hash, this.#threshold) === 0) return false
-          filestore.forget(hash)
+          if (hasFiles) filestore.forget(hash)
           return true
         })
       }, options)

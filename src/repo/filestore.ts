@@ -93,6 +93,11 @@ export class Filestore {
     }
   }
 
+  /** Returns true when no block lies in a file of the user. To be called inside `State.read` or `State.write`. */
+  get isEmpty(): boolean {
+    return this.#state.row('SELECT 1 FROM file_blocks LIMIT 1') === undefined
+  }
+
   /** Removes the row of a block. To be called inside `State.write`. */
   forget(hash: Uint8Array): void {
     this.#state.run('DELETE FROM file_blocks WHERE hash = ?', hash)

@@ -2,6 +2,7 @@ import { defineCommand } from '../../contract/command.ts'
 import { Failure } from '../../contract/failure.ts'
 import { flag, text } from '../../contract/params.ts'
 import { maybe } from '../../contract/shape.ts'
+import { LineWriter } from '../_lines.ts'
 
 interface Collected {
   readonly Key: { readonly '/': string } | null
@@ -47,9 +48,12 @@ export const repoGc = defineCommand({
   },
   async render(outputs, { input, out }) {
     const verb = input.quiet ? '' : input.dryRun ? 'would remove ' : 'removed '
+    const lines = new LineWriter(out)
     for await (const { Key, Error: cause } of outputs) {
       if (input.silent) continue
-      await out.write(cause === undefined ? `${verb}${Key?.['/']}\n` : `Error: ${cause}\n`)
+      const wait = lines.write(cause === undefined ? `${verb}${Key?.['/']}` : `Error: ${cause}`)
+      if (wait !== undefined) await wait
     }
+    await lines.flush()
   },
 })
