@@ -3,8 +3,8 @@ import { errorCode, Failure } from '../contract/failure.ts'
 import type { Sink } from '../contract/io.ts'
 
 const RETRY_MS = 5
-/** More than this is written by threads of their own, beside the work of this one. */
-const DIRECT_BYTES_MAX = 16 * 1024
+/** What comes after so many bytes is written by threads of their own, beside the work of this one. */
+const DIRECT_BYTES_MAX = 8 * 1024
 /** The number of /dev/null on Linux. */
 const NULL_DEVICE = 0x103
 const encoder = new TextEncoder()
@@ -12,17 +12,19 @@ const encoder = new TextEncoder()
 /**
  * Returns a sink on a file descriptor. It writes by asynchronous `fs.write`, never through `process.stdout`: then
  * back-pressure, EPIPE and ENOSPC come out right, and the descriptor is not made non-blocking for those who share it.
- * A small piece goes out at once where that cannot block: to start the threads takes longer than a small command.
+ * Its first bytes go out at once where that cannot block: to start the threads takes longer than a small command.
  */
 export function descriptorSink(descriptor: number, name: string): Sink {
   let last: Promise<void> = Promise.resolve()
   let underWay = 0
   let direct: number | undefined
+  let left = DIRECT_BYTES_MAX
   return {
     async write(chunk) {
       const bytes = typeof chunk === 'string' ? encodeText(chunk) : chunk
       let done = 0
-      if (underWay === 0 && bytes.length <= DIRECT_BYTES_MAX) {
+      if (underWay === 0 && bytes.length <= left) {
+        left -= bytes.length
         direct ??= directDescriptor(descriptor)
         done = direct < 0 ? 0 : writeDirectly(direct, bytes, name)
         if (done === bytes.length) return

@@ -21,7 +21,7 @@ async function put(repo: Repo, ...blocks: readonly Block[]): Promise<void> {
 }
 
 async function collected(repo: Repo): Promise<string[]> {
-  const removed = (await Array.fromAsync(collectGarbage(repo))).map(({ cid }) => cid.multihash.bytes)
+  const removed = (await Array.fromAsync(collectGarbage(repo))).map(({ cid }) => CID.parse(cid).multihash.bytes)
   return removed.map(hash => Buffer.from(hash).toString('hex')).sort()
 }
 

@@ -1,10 +1,10 @@
 import { CID } from 'multiformats/cid'
-import * as Digest from 'multiformats/hashes/digest'
 import { Failure } from '../contract/failure.ts'
 import { Breath } from '../repo/pause.ts'
 import { type Blocks, MFS_ROOT_KEY, type Pin, type Repo, type Waiting } from '../repo/roles.ts'
 import { isLinkless, linksOf } from './codecs.ts'
 import { HashSet } from './hash-set.ts'
+import { BASE32, encodeMultibase } from './multibase.ts'
 
 const RAW = 0x55
 /** Blocks that are read together. */
@@ -17,9 +17,10 @@ export interface CollectOptions extends Waiting {
   readonly bytesMax?: number | undefined
 }
 
-/** A block that was removed. Its CID is the raw CIDv1 of its multihash. */
+/** A block that was removed. */
 export interface Removed {
-  readonly cid: CID
+  /** The raw CIDv1 of its multihash. */
+  readonly cid: string
   readonly size: number
 }
 
@@ -43,7 +44,16 @@ export async function* collectGarbage(repo: Repo, options: CollectOptions = {}):
     },
     ...{ dryRun: options.dryRun ?? false, bytesMax: options.bytesMax, signal },
   })
-  for await (const { multihash, size } of removed) yield { cid: CID.createV1(RAW, Digest.decode(multihash)), size }
+  for await (const { multihash, size } of removed) yield { cid: rawCidText(multihash), size }
+}
+
+/** Without a CID in between, which takes longer to make than the block to remove. */
+function rawCidText(multihash: Uint8Array): string {
+  const bytes = new Uint8Array(2 + multihash.length)
+  bytes[0] = 1
+  bytes[1] = RAW
+  bytes.set(multihash, 2)
+  return encodeMultibase(BASE32, bytes)
 }
 
 /** What garbage collection keeps. */

@@ -38,7 +38,7 @@ export const repoGc = defineCommand({
     const bytesMax = input.untilFree === undefined ? undefined : parseByteSize(input.untilFree)
     try {
       for await (const { cid } of collectGarbage(node.repo, { dryRun: input.dryRun, bytesMax, signal })) {
-        if (!input.silent || input.streamErrors) yield { Key: { '/': cid.toString() } } as Collected
+        if (!input.silent || input.streamErrors) yield { Key: { '/': cid } } as Collected
       }
     } catch (error) {
       if (!input.streamErrors || !(error instanceof Failure)) throw error
