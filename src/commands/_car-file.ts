@@ -2,12 +2,17 @@ import { statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { Caller } from '../contract/command.ts'
 import { Failure, systemFailure } from '../contract/failure.ts'
+import type { CarBytes } from '../node/importer/add-record.ts'
+
+interface CarRecord {
+  readonly Car?: string | CarBytes
+}
 
 /**
  * Takes the pieces of a CAR out of what comes, and saves them as a file, which appears when it is complete; hands on the
  * rest. Throws when there was no CAR.
  */
-export async function* saveCar<R extends { readonly Car?: string }>(
+export async function* saveCar<R extends CarRecord>(
   outputs: AsyncIterable<R>,
   shown: string,
   { io, signal }: Caller,
@@ -38,7 +43,7 @@ export async function* saveCar<R extends { readonly Car?: string }>(
 }
 
 /** The records that hold pieces, and the first one behind them. */
-class CarRun<R extends { readonly Car?: string }> {
+class CarRun<R extends CarRecord> {
   readonly #iterator: AsyncIterator<R>
   rest: IteratorResult<R>
 
@@ -49,7 +54,8 @@ class CarRun<R extends { readonly Car?: string }> {
 
   async *pieces(): AsyncGenerator<Uint8Array> {
     for (; this.rest.done !== true && this.rest.value.Car !== undefined; this.rest = await this.#iterator.next()) {
-      yield Buffer.from(this.rest.value.Car, 'base64')
+      const { Car } = this.rest.value
+      yield typeof Car === 'string' ? Buffer.from(Car, 'base64') : Car.bytes
     }
   }
 }

@@ -1,6 +1,7 @@
 import { type Caller, type Context, defineCommand, type View } from '../contract/command.ts'
 import { Failure } from '../contract/failure.ts'
 import { choice, files, flag, type Input, int, text, texts } from '../contract/params.ts'
+import type { CarBytes } from '../node/importer/add-record.ts'
 import { escapeName } from './_escape.ts'
 import { LineWriter } from './_lines.ts'
 
@@ -16,8 +17,8 @@ interface Added {
   readonly Mode?: string
   readonly Mtime?: number
   readonly MtimeNsecs?: number
-  /** Bytes of the CAR, in base64. */
-  readonly Car?: string
+  /** Bytes of the CAR; in base64 once they have travelled. */
+  readonly Car?: string | CarBytes
   /** With --watch and --ipns: the name that points to the root before, or why it does not. */
   readonly Ipns?: string
   readonly Unpublished?: string
@@ -46,6 +47,9 @@ const params = {
   }),
   watch: flag('Add folders again each time that something in them has changed; prints each new root'),
   ipns: text('With --watch: publish each root under the name of this key', { complete: 'key', placeholder: 'key' }),
+  checkpoint: flag('Go on where an add that was killed has stopped; --no-checkpoint reads all files', {
+    initial: true,
+  }),
   toCar: text('Save what is added, with all blocks, as a CAR file', { complete: 'file', placeholder: 'file' }),
   toFiles: text('Link what is added into MFS, at this path', { complete: 'mfs', placeholder: 'path' }),
   cidVersion: int('CID version, 0 or 1; 1 makes raw leaves. The default is Import.CidVersion'),

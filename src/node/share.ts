@@ -59,6 +59,7 @@ const PLAIN = {
   pin: false,
   pinName: undefined,
   toFiles: undefined,
+  checkpoint: false,
   fscache: false,
   fastProvideRoot: undefined,
   fastProvideDag: undefined,

@@ -13,15 +13,28 @@ export interface AddRecord {
   readonly Mode?: string
   readonly Mtime?: number
   readonly MtimeNsecs?: number
-  /** Bytes of the CAR of what was added, in base64. */
-  readonly Car?: string
+  /** Bytes of the CAR of what was added; in base64 once they have travelled. */
+  readonly Car?: string | CarBytes
+}
+
+/** Bytes that become base64 only when they travel as JSON. */
+export class CarBytes {
+  readonly bytes: Uint8Array
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes
+  }
+
+  toJSON(): string {
+    const { buffer, byteOffset, length } = this.bytes
+    return Buffer.from(buffer, byteOffset, length).toString('base64')
+  }
 }
 
 /** Returns the record of an event. As in Kubo, mode and time are those of what the caller named. */
 export function addRecord(event: AddEvent, globals: Globals): AddRecord {
   if ('car' in event) {
-    const { buffer, byteOffset, length } = event.car
-    return { Name: '', Car: Buffer.from(buffer, byteOffset, length).toString('base64') }
+    return { Name: '', Car: new CarBytes(event.car) }
   }
   const { name, top } = event
   if ('bytes' in event) {

@@ -5,10 +5,11 @@ import { linkIntoMfs } from '../mfs/link.ts'
 import type { Node } from '../node.ts'
 import { checkPinName, marksOf } from '../pinner.ts'
 import { type ProvideScope, provideEntry, provideScope } from '../provide-queue.ts'
+import { Checkpoint } from './checkpoint.ts'
 import type { LeafPlace } from './import-file.ts'
 import { type Imported, type ImportProgress, TreeImport } from './import-tree.ts'
-import type { KnownFiles } from './known-files.ts'
-import { type ImportOptions, importSettingsOf } from './settings.ts'
+import type { FilesBefore } from './known-files.ts'
+import { type ImportOptions, type ImportSettings, importSettingsOf } from './settings.ts'
 
 /** What `add` is asked for. */
 export interface AddOptions extends ImportOptions, Waiting {
@@ -24,7 +25,11 @@ export interface AddOptions extends ImportOptions, Waiting {
   /** Throws when the roots are not what the caller expects; called before anything is linked or pinned. */
   readonly checkRoots?: ((roots: readonly Imported[]) => void) | undefined
   /** Files that need not be read again. */
-  readonly known?: KnownFiles | undefined
+  readonly known?: FilesBefore | undefined
+  /** Go on where a run that was killed has stopped, and leave a mark now and then for the next one. */
+  readonly checkpoint: boolean
+  /** How often. */
+  readonly checkpointMs?: number
   /** Returns true for roots with which everything has been done before. */
   readonly isKnown?: ((roots: readonly Imported[]) => boolean) | undefined
   /** Yield a CAR of what was added. */
@@ -58,13 +63,14 @@ export async function* addAll(
   const config = await repo.config.read()
   const settings = importSettingsOf(config, options)
   const place = options.onlyHash ? nowhere() : await placeOf(repo, config, options, settings.file)
+  const checkpoint = await checkpointOf(repo, settings, options)
   const tree = new TreeImport(place.blocks, settings, {
     wrap: options.wrapWithDirectory,
     skipsEmpty: !options.emptyDirs,
     silent: options.silent,
     reportsProgress: options.progress,
     leavesOf: place.leavesOf,
-    known: options.known,
+    known: options.known ?? checkpoint,
     signal: options.signal,
   })
   let waiting: Imported[] = []
@@ -88,8 +94,21 @@ export async function* addAll(
       dag: options.fastProvideDag,
     })
     await keepRoots(repo, tree.roots, options, scope)
+    await checkpoint?.done()
   }
   yield* waiting
+}
+
+async function checkpointOf(
+  repo: Repo,
+  settings: ImportSettings,
+  { checkpoint, checkpointMs, known, onlyHash, nocopy, fscache, signal }: AddOptions,
+): Promise<Checkpoint | undefined> {
+  if (!checkpoint || known !== undefined || onlyHash || nocopy || fscache) return undefined
+  return await Checkpoint.open(repo, settings, {
+    signal,
+    ...(checkpointMs === undefined ? {} : { everyMs: checkpointMs }),
+  })
 }
 
 async function* carOf(repo: Repo, roots: readonly Imported[], { signal }: AddOptions): AsyncGenerator<CarPiece> {

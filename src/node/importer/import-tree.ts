@@ -10,7 +10,7 @@ import { DAG_PB, putBlock } from '../mfs/format.ts'
 import { encodeUnixfs } from '../unixfs.ts'
 import { buildDirectory } from './build-directory.ts'
 import { FileImport, type FileImportOptions, fitsSlabs, type LeafPlace } from './import-file.ts'
-import type { KnownFiles } from './known-files.ts'
+import type { FilesBefore } from './known-files.ts'
 import { importInPlace, type MadeFile, readPieces } from './read-file.ts'
 import type { ImportSettings } from './settings.ts'
 import { Slabs } from './slabs.ts'
@@ -53,7 +53,7 @@ export interface TreeOptions extends Waiting {
   readonly reportsProgress: boolean
   /** Returns where the leaves of a file go; undefined: with the other blocks. Throws when the file cannot lie there. */
   /** Files that need not be read again. */
-  readonly known?: KnownFiles | undefined
+  readonly known?: FilesBefore | undefined
   readonly leavesOf?: ((entry: SourceEntry) => LeafPlace) | undefined
 }
 
@@ -129,7 +129,8 @@ export class TreeImport {
 
   async *#file(entry: SourceEntry): AsyncGenerator<ImportProgress, { cid: CID; size: number }> {
     const { signal, leavesOf, reportsProgress, known } = this.#options
-    const before = known === undefined ? undefined : await known.find(entry)
+    const finding = known?.find(entry)
+    const before = finding === undefined ? undefined : await finding
     if (before !== undefined) return before
     const options = { stat: this.#statOf(entry), signal, leaves: leavesOf?.(entry) }
     const slabs = fitsSlabs(this.#settings, options) ? this.#slabs : undefined
@@ -142,7 +143,8 @@ export class TreeImport {
       }
     }
     if (made.part === undefined) throw new Error('a file was read, but not made')
-    known?.note(entry, made.part)
+    const noting = known?.note(entry, made.part)
+    if (noting !== undefined) await noting
     if (reportsProgress) yield report(made.bytes)
     return made.part
   }

@@ -13,6 +13,14 @@ export interface KnownRoot {
   readonly size: number
 }
 
+/** What was made of files before. */
+export interface FilesBefore {
+  /** Returns the root of a file that has not changed; undefined when it has to be read. */
+  find(entry: SourceEntry): Promise<KnownRoot | undefined> | undefined
+  /** Remembers a file that was read. */
+  note(entry: SourceEntry, root: KnownRoot): Promise<void> | undefined
+}
+
 interface Known extends KnownRoot {
   readonly stamp: string
   round: number
@@ -22,7 +30,7 @@ interface Known extends KnownRoot {
  * What files were made into, by path: one with the same size, time of modification, inode and mode need not be read
  * again. For files on this machine only.
  */
-export class KnownFiles {
+export class KnownFiles implements FilesBefore {
   readonly #files = new Map<string, Known>()
   readonly #blocks: Pick<Blocks, 'has'> | undefined
   #round = 0
@@ -39,7 +47,6 @@ export class KnownFiles {
     this.#beganMs = Date.now()
   }
 
-  /** Returns the root of a file that has not changed; undefined when it has to be read. */
   async find(entry: SourceEntry): Promise<KnownRoot | undefined> {
     const known = this.#files.get(entry.localPath ?? '')
     if (known === undefined || known.stamp !== stampOf(entry)) return undefined
@@ -48,13 +55,11 @@ export class KnownFiles {
     return known
   }
 
-  /** Remembers a file that was read in this round. */
-  note(entry: SourceEntry, { cid, size }: KnownRoot): void {
-    const { localPath, mtime } = entry
+  note(entry: SourceEntry, { cid, size }: KnownRoot): undefined {
+    const { localPath } = entry
     const stamp = stampOf(entry)
-    if (localPath === undefined || stamp === undefined || mtime === undefined) return
-    const isFresh = mtime.seconds * 1000 + mtime.nanoseconds / 1e6 > this.#beganMs - FRESH_MS
-    if (isFresh || this.#files.size >= FILES_MAX) this.#files.delete(localPath)
+    if (localPath === undefined || stamp === undefined) return
+    if (isFresh(entry, this.#beganMs) || this.#files.size >= FILES_MAX) this.#files.delete(localPath)
     else this.#files.set(localPath, { cid, size, stamp, round: this.#round })
   }
 
@@ -62,6 +67,11 @@ export class KnownFiles {
   end(): void {
     for (const [path, { round }] of this.#files) if (round !== this.#round) this.#files.delete(path)
   }
+}
+
+/** Returns true for a file that may be modified, after it was looked at, without a later time of modification. */
+export function isFresh({ mtime }: SourceEntry, beganMs: number): boolean {
+  return mtime === undefined || mtime.seconds * 1000 + mtime.nanoseconds / 1e6 > beganMs - FRESH_MS
 }
 
 /** Returns what changes when a file does; undefined for one that is not on this machine. */
