@@ -1,6 +1,6 @@
 import { parseDuration } from '../contract/duration.ts'
 import { Failure } from '../contract/failure.ts'
-import { GLOBALS_DEFAULT, type Globals } from '../contract/globals.ts'
+import { GLOBALS_DEFAULT, type Globals, upgradesCidV0 } from '../contract/globals.ts'
 import { choice, flag, type Option, text, texts } from '../contract/params.ts'
 
 /**
@@ -64,10 +64,7 @@ export function toGlobals(values: GlobalValues): Globals {
     ...GLOBALS_DEFAULT,
     offline: values.offline === true || values.local === true,
     cidBase,
-    upgradeCidV0:
-      typeof values.upgradeCidv0InOutput === 'boolean'
-        ? values.upgradeCidv0InOutput
-        : cidBase !== undefined && cidBase !== 'base58btc',
+    upgradeCidV0: upgradesCidV0(flagOf(values.upgradeCidv0InOutput), cidBase),
     lookupTimeoutMs: milliseconds(values.lookupTimeout, '--lookup-timeout') ?? GLOBALS_DEFAULT.lookupTimeoutMs,
     stallTimeoutMs: milliseconds(values.stallTimeout, '--stall-timeout') ?? GLOBALS_DEFAULT.stallTimeoutMs,
     lockTimeoutMs: milliseconds(values.lockTimeout, '--lock-timeout') ?? GLOBALS_DEFAULT.lockTimeoutMs,
@@ -84,6 +81,10 @@ export function milliseconds(value: unknown, option: string): number | undefined
   const ms = parseDuration(value, `value for ${option}`)
   if (ms < 0) throw new Failure('usage', `invalid value for ${option}: "${value}" is negative`)
   return ms
+}
+
+function flagOf(value: unknown): boolean | undefined {
+  return typeof value === 'boolean' ? value : undefined
 }
 
 function optionalText(value: unknown): string | undefined {

@@ -39,41 +39,32 @@ export async function* readFiles(
   options: FileOptions = {},
   extra: Partial<TreeRules> = {},
 ): AsyncIterable<SourceEntry> {
-  if (!param.folders) {
-    yield* plainFiles(paths, caller)
-    return
-  }
-  const rules = { ...(await rulesOf(options, caller)), ...extra }
+  const rules = param.folders ? { ...(await rulesOf(options, caller)), ...extra } : PLAIN_RULES
   const stdin = standardInput(caller, options.stdinName ?? '')
-  const named: (Named | undefined)[] = paths.length === 0 ? [undefined] : []
+  const named: (Named | 'stdin')[] = paths.length === 0 ? ['stdin'] : []
   const folders = new Map<string, string>()
   for (const path of paths) {
-    const one = path === '-' ? undefined : lookAt(path, caller, options)
-    if (one === undefined || !isRepeated(one, folders)) named.push(one)
+    const one = path === '-' ? 'stdin' : param.folders ? lookAt(path, caller, options) : lookAtFile(path, caller)
+    if (one === 'stdin' || !isRepeated(one, folders)) named.push(one)
   }
-  const nameOf = (one: Named | undefined): string => one?.name ?? stdin.path
+  const nameOf = (one: Named | 'stdin'): string => (one === 'stdin' ? stdin.path : one.name)
   named.sort((a, b) => Buffer.compare(Buffer.from(systemPath(nameOf(a))), Buffer.from(systemPath(nameOf(b)))))
   for (const one of named) {
     caller.signal.throwIfAborted()
-    if (one === undefined) yield stdin
-    else yield* walkTree(one, rules, caller.signal)
+    if (one === 'stdin') {
+      yield* foldersOf(stdin.path)
+      yield stdin
+    } else yield* walkTree(one, rules, caller.signal)
   }
 }
 
-/** Yields files in the order in which they were named, links followed. */
-async function* plainFiles(paths: readonly string[], caller: Caller): AsyncIterable<SourceEntry> {
-  if (paths.length === 0) yield standardInput(caller, '')
-  const rules: TreeRules = { followsLinks: true, excludes: () => false }
-  for (const path of paths) {
-    caller.signal.throwIfAborted()
-    if (path === '-') {
-      yield standardInput(caller, '')
-      continue
-    }
-    const full = resolve(caller.io.cwd, path)
-    const stat = look(() => statSync(systemPath(full)), path)
-    if (stat.isDirectory()) throw new Failure('failed', `${path}: is a directory`, { hint: 'name a file' })
-    yield* walkTree({ name: basename(full), path: full, shown: path }, rules, caller.signal)
+/** Of a command that takes no folders: links are followed. */
+const PLAIN_RULES: TreeRules = { followsLinks: true, excludes: () => false }
+
+/** Yields the folders that a path names before its last part, outer ones first. */
+function* foldersOf(path: string): Iterable<SourceEntry> {
+  for (let at = path.indexOf('/', 1); at > 0; at = path.indexOf('/', at + 1)) {
+    yield { path: path.slice(0, at), type: 'directory' }
   }
 }
 
@@ -104,6 +95,13 @@ function lookAt(shown: string, { io }: Caller, options: FileOptions): Named {
   if (stat.isDirectory() && !recursive) {
     throw new Failure('usage', `'${shown}' is a directory, use the '-r' flag to specify directories`)
   }
+  return { name: basename(path), path, shown }
+}
+
+function lookAtFile(shown: string, { io }: Caller): Named {
+  const path = resolve(io.cwd, shown)
+  const stat = look(() => statSync(systemPath(path)), shown)
+  if (stat.isDirectory()) throw new Failure('failed', `${shown}: is a directory`, { hint: 'name a file' })
   return { name: basename(path), path, shown }
 }
 

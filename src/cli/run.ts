@@ -238,6 +238,8 @@ async function show(command: Command, outputs: AsyncIterable<Output>, view: View
   const template = textOf(values.template)
   const end = values.null === true ? '\0' : '\n'
   if (template !== undefined) return await renderTemplate(outputs, template, end, view)
+  // Bytes have one form, and a command that saves them in files does so whatever the encoding.
+  if (command.output === 'bytes' && command.render !== undefined) return await command.render(outputs, view)
   if (encoding === 'json') return await renderJson(outputs, view)
   if (encoding === 'xml') return await renderXml(outputs, 'Output', view)
   if (command.render === undefined) return await renderJson(outputs, view)

@@ -125,7 +125,7 @@ export const add = defineCommand({
   outputs: { cid: 'Hash' },
   params,
   check(input) {
-    if (!input.pin && input.pinName !== undefined) {
+    if ((!input.pin || input.onlyHash) && input.pinName !== undefined) {
       throw new Failure('usage', 'pin-name option requires pin to be set')
     }
     checkCarFile(input)

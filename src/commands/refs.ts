@@ -27,7 +27,7 @@ export const refs = defineCommand({
     maxDepth: int('With --recursive, how many levels to list; -1 for all', { initial: -1 }),
   },
   check(input) {
-    if (input.edges && input.format !== FORMAT) {
+    if (input.edges && input.format !== FORMAT && input.format !== '') {
       throw new Failure('usage', 'using format argument with edges is not allowed')
     }
   },
@@ -41,7 +41,7 @@ export const refs = defineCommand({
     for (const path of input.path) roots.push((await resolvePath(node, path, { signal })).cid)
     const unique = input.unique ? new Visited() : undefined
     const depthMax = !input.recursive ? 1 : input.maxDepth < 0 ? undefined : input.maxDepth
-    const format = input.edges ? EDGES : input.format
+    const format = input.edges ? EDGES : input.format || FORMAT
     const failures: Failure[] = []
     for (const root of roots) {
       try {

@@ -34,3 +34,12 @@ export const GLOBALS_DEFAULT: Globals = {
   gateways: [],
   set: [],
 }
+
+/**
+ * Whether CIDv0 is shown as CIDv1: CIDv0 can be written in base58btc alone, so that any other base makes CIDv1, unless
+ * the caller says otherwise.
+ */
+export function upgradesCidV0(asked: boolean | undefined, cidBase: string | undefined): boolean {
+  if (asked !== undefined) return asked
+  return cidBase !== undefined && cidBase !== '' && cidBase !== 'base58btc' && cidBase !== 'z'
+}

@@ -1,6 +1,7 @@
 import type { CID } from 'multiformats/cid'
 import { Failure } from '../contract/failure.ts'
 import type { Waiting } from '../repo/roles.ts'
+import { IDENTITY } from './hash.ts'
 import { findPins, type PinnerNode } from './pinner.ts'
 
 /** Removes a block that nothing pins. Returns why it could not be removed, in the words of the reference implementation. */
@@ -19,6 +20,8 @@ export async function removeBlock(
     if (error instanceof Failure) return `pin check failed: ${error.message}`
     throw error
   }
+  // Such a block is everywhere, and nowhere.
+  if (cid.multihash.code === IDENTITY) return undefined
   const removed = await node.repo.blocks.delete(cid, { signal })
   return removed || force ? undefined : `ipld: could not find ${cid}`
 }

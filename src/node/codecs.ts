@@ -133,6 +133,6 @@ export function valueAt(value: DagValue, segments: readonly string[]): DagValue 
 /** Returns the child of a map or list by its key or index; undefined when there is none. */
 export function childOf(value: DagValue, segment: string): DagValue | undefined {
   if (value instanceof Map) return value.get(segment)
-  if (Array.isArray(value)) return /^(0|[1-9]\d{0,9})$/.test(segment) ? value[Number(segment)] : undefined
+  if (Array.isArray(value)) return /^(\+?\d{1,15}|-0+)$/.test(segment) ? value[Number(segment)] : undefined
   return undefined
 }

@@ -88,7 +88,7 @@ export async function cidOf(codec: number, hash: number, bytes: Uint8Array, leng
 /** Returns the hash function by its name, else the one of the config. */
 export async function hashCodeOf(config: Pick<ConfigStore, 'get'>, name: string | undefined): Promise<number> {
   const chosen = name === undefined || name === '' ? await config.get('Import.HashFunction') : name
-  return typeof chosen === 'string' && chosen !== '' ? hashCode(chosen === 'sha3' ? 'sha3-512' : chosen) : SHA2_256
+  return typeof chosen === 'string' && chosen !== '' ? hashCode(chosen) : SHA2_256
 }
 
 /** Puts a block; it is durable after `flush`. */

@@ -51,13 +51,15 @@ export function chmodSync(path: string, mode: number, shown: string): void {
   withSystem(shown, () => fs.chmodSync(pathOf(path), mode))
 }
 
-export function utimesSync(path: string, time: TarTime, shown: string): void {
-  const seconds = secondsOf(time)
-  withSystem(shown, () => fs.utimesSync(pathOf(path), seconds, seconds))
+export function utimesSync(path: string, moment: TarTime, shown: string): void {
+  const time = timeFor(moment)
+  withSystem(shown, () => fs.utimesSync(pathOf(path), time, time))
 }
 
-function secondsOf({ seconds, nanoseconds }: TarTime): number {
-  return seconds + nanoseconds / 1e9
+/** Returns a time as `utimes` takes it: of a number below zero it would make the present. */
+function timeFor({ seconds, nanoseconds }: TarTime): number | Date {
+  const time = seconds + nanoseconds / 1e9
+  return time < 0 ? new Date(time * 1000) : time
 }
 
 const PART = /^\.tsipfs-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.part$/
@@ -96,8 +98,8 @@ export async function putFile(
     try {
       await writeAll(descriptor, content, place.shown, options)
       withSystem(place.shown, () => {
-        const seconds = secondsOf(header.mtime)
-        fs.futimesSync(descriptor, seconds, seconds)
+        const time = timeFor(header.mtime)
+        fs.futimesSync(descriptor, time, time)
         const mode = header.mode & 0o777
         if (mode !== 0) fs.fchmodSync(descriptor, mode)
       })
@@ -119,10 +121,10 @@ export async function putSymlink(
   options: PutOptions,
 ): Promise<void> {
   const temporary = temporaryPath(place.folder)
-  const seconds = secondsOf(header.mtime)
+  const time = timeFor(header.mtime)
   withSystem(place.shown, () => fs.symlinkSync(pathOf(header.target ?? ''), pathOf(temporary)))
   try {
-    withSystem(place.shown, () => fs.lutimesSync(pathOf(temporary), seconds, seconds))
+    withSystem(place.shown, () => fs.lutimesSync(pathOf(temporary), time, time))
     moveInto(temporary, place, there, options)
   } catch (error) {
     removeQuietly(temporary)

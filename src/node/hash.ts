@@ -20,6 +20,10 @@ interface HashFunction {
   readonly size: number
   /** The name by which the platform has it, on every runtime. */
   readonly platform?: string
+  /** Blocks with it are read and kept, but none are made, as in Kubo. */
+  readonly readOnly?: boolean
+  /** Makes digests of more bytes than `size` too. */
+  readonly extend?: () => Promise<(bytes: Uint8Array, length: number) => Uint8Array>
   /** Loads the function, when the platform does not have it. */
   readonly load?: () => Promise<(bytes: Uint8Array) => Uint8Array>
 }
@@ -36,11 +40,20 @@ const FIXED: readonly HashFunction[] = [
   { code: 0x16, name: 'sha3-256', size: 32, platform: 'sha3-256' },
   { code: 0x17, name: 'sha3-224', size: 28, platform: 'sha3-224' },
   { code: 0x19, name: 'shake-256', size: 64, load: async () => (await sha3()).shake256_64 },
-  { code: 0x1a, name: 'keccak-224', size: 28, load: async () => (await sha3()).keccak_224 },
+  { code: 0x1a, name: 'keccak-224', size: 28, readOnly: true, load: async () => (await sha3()).keccak_224 },
   { code: 0x1b, name: 'keccak-256', size: 32, load: async () => (await sha3()).keccak_256 },
-  { code: 0x1c, name: 'keccak-384', size: 48, load: async () => (await sha3()).keccak_384 },
+  { code: 0x1c, name: 'keccak-384', size: 48, readOnly: true, load: async () => (await sha3()).keccak_384 },
   { code: 0x1d, name: 'keccak-512', size: 64, load: async () => (await sha3()).keccak_512 },
-  { code: 0x1e, name: 'blake3', size: 32, load: async () => (await import('@noble/hashes/blake3.js')).blake3 },
+  {
+    code: 0x1e,
+    name: 'blake3',
+    size: 32,
+    load: async () => (await import('@noble/hashes/blake3.js')).blake3,
+    extend: async () => {
+      const { blake3 } = await import('@noble/hashes/blake3.js')
+      return (bytes, length) => blake3(bytes, { dkLen: length })
+    },
+  },
   { code: 0x56, name: 'dbl-sha2-256', size: 32, load: async () => bytes => sha256(sha256(bytes)) },
 ]
 
@@ -58,7 +71,7 @@ function blake2(code: number): HashFunction | undefined {
     const hash = isB ? blake2b : blake2s
     return (bytes: Uint8Array) => hash(bytes, { dkLen: size })
   }
-  return { code, name: `blake2${isB ? 'b' : 's'}-${size * 8}`, size, load }
+  return { code, name: `blake2${isB ? 'b' : 's'}-${size * 8}`, size, load, readOnly: isS && size < 32 }
 }
 
 function functionOf(code: number): HashFunction | undefined {
@@ -74,8 +87,9 @@ export function hashFunctions(): { readonly code: number; readonly name: string 
 
 /** Returns the code of a hash function by its name in the multicodec table. Throws `usage`. */
 export function hashCode(name: string): number {
-  const found = hashFunctions().find(one => one.name === name.toLowerCase())
-  if (found === undefined)
+  const wanted = name === 'sha3' ? 'sha3-512' : name.toLowerCase()
+  const found = hashFunctions().find(one => one.name === wanted)
+  if (found === undefined || functionOf(found.code)?.readOnly === true)
     throw new Failure('usage', `unrecognized hash function: "${name}"`, { hint: 'see tsipfs cid hashes --supported' })
   return found.code
 }
@@ -112,12 +126,15 @@ const loaded = new Map<number, (bytes: Uint8Array) => Uint8Array>()
 
 /**
  * Returns the multihash of bytes: at once for what the platform has, else a promise while the function is loaded.
- * `length` cuts the digest short. Throws `usage` for an unknown function or length.
+ * `length` cuts the digest short, or makes it longer where the function can, and says nothing about identity. Throws `usage` for an unknown function or length.
  */
 export function digest(code: number, bytes: Uint8Array, length?: number): MultihashDigest | Promise<MultihashDigest> {
   const found = functionOf(code)
   if (found === undefined) throw new Failure('usage', `unknown hash function 0x${code.toString(16)}`)
-  if (code === IDENTITY) return finish(code, bytes, length)
+  if (code === IDENTITY) return finish(code, bytes, undefined)
+  if (found.extend !== undefined && length !== undefined && length > found.size && length <= DIGEST_BYTES_MAX) {
+    return found.extend().then(hash => Digest.create(code, hash(bytes, length)))
+  }
   if (found.platform !== undefined) return finish(code, createHash(found.platform).update(bytes).digest(), length)
   const ready = loaded.get(code)
   if (ready !== undefined) return finish(code, ready(bytes), length)

@@ -58,7 +58,9 @@ export function decodeRfc4648(base: Rfc4648, text: string): Uint8Array {
   }
   // A single base64 character cannot hold a byte.
   if (bits === 6 && end % 4 === 1) throw corrupt(base, clean, end - 1)
-  return bytes
+  // Nor do 1, 3 or 6 characters of base32 end a text: the group that they stand in is left out.
+  const over = end % 8
+  return bits === 5 && (over === 1 || over === 3 || over === 6) ? bytes.subarray(0, ((end - over) / 8) * 5) : bytes
 }
 
 /** Returns where the padding of a padded text begins. Throws when there is too little, too much, or some in between. */

@@ -34,6 +34,14 @@ export async function readObjectAt(blocks: Pick<Blocks, 'get'>, cid: CID, option
   return { cid, bytes, ...decodeDagPb(bytes) }
 }
 
+/** Reads what a link is to point to: a node of any codec, with the links that count for its size. */
+export async function readChild(node: PathNode, path: string, options: Waiting = {}): Promise<ObjectNode> {
+  const { cid } = await resolvePath(node, path, options)
+  if (cid.code === DAG_PB) return await readObjectAt(node.blocks, cid, options)
+  const bytes = await node.blocks.get(cid, options)
+  return { cid, bytes, data: bytes, links: [] }
+}
+
 /** A link as Kubo answers it. */
 export interface LinkRecord {
   readonly Name: string

@@ -1,6 +1,6 @@
 import { parseDuration } from '../contract/duration.ts'
 import { Failure } from '../contract/failure.ts'
-import { GLOBALS_DEFAULT, type Globals } from '../contract/globals.ts'
+import { GLOBALS_DEFAULT, type Globals, upgradesCidV0 } from '../contract/globals.ts'
 import type { QueryPair } from './query.ts'
 
 /** Options that every request may carry. Kubo knows the first rows; the rest are ours. */
@@ -42,8 +42,9 @@ export function globalsToQuery(globals: Globals): QueryPair[] {
   }
   if (globals.offline) pairs.push(['offline', 'true'])
   if (globals.cidBase !== undefined) pairs.push(['cid-base', globals.cidBase])
-  const upgradedByBase = isUpgradedByBase(globals.cidBase)
-  if (globals.upgradeCidV0 !== upgradedByBase) pairs.push(['upgrade-cidv0-in-output', String(globals.upgradeCidV0)])
+  if (globals.upgradeCidV0 || globals.cidBase !== undefined) {
+    pairs.push(['upgrade-cidv0-in-output', String(globals.upgradeCidV0)])
+  }
   duration('lookup-timeout', globals.lookupTimeoutMs, GLOBALS_DEFAULT.lookupTimeoutMs)
   duration('stall-timeout', globals.stallTimeoutMs, GLOBALS_DEFAULT.stallTimeoutMs)
   duration('lock-timeout', globals.lockTimeoutMs, GLOBALS_DEFAULT.lockTimeoutMs)
@@ -62,14 +63,14 @@ export function globalsFromQuery(pairs: readonly QueryPair[]): WireGlobals {
     return value === undefined ? initial : parseDuration(value, name)
   }
   const cidBase = last('cid-base') || undefined
+  const upgrade = last('upgrade-cidv0-in-output')
   const timeout = last('timeout')
   return {
     globals: {
       ...GLOBALS_DEFAULT,
       offline: isOn('offline', 'local', 'L'),
       cidBase,
-      upgradeCidV0:
-        last('upgrade-cidv0-in-output') === undefined ? isUpgradedByBase(cidBase) : isOn('upgrade-cidv0-in-output'),
+      upgradeCidV0: upgradesCidV0(upgrade === undefined ? undefined : isOn('upgrade-cidv0-in-output'), cidBase),
       lookupTimeoutMs: duration('lookup-timeout', GLOBALS_DEFAULT.lookupTimeoutMs),
       stallTimeoutMs: duration('stall-timeout', GLOBALS_DEFAULT.stallTimeoutMs),
       lockTimeoutMs: duration('lock-timeout', GLOBALS_DEFAULT.lockTimeoutMs),
@@ -80,11 +81,6 @@ export function globalsFromQuery(pairs: readonly QueryPair[]): WireGlobals {
     timeoutMs: timeout === undefined || timeout === '' ? undefined : parseDuration(timeout, 'timeout'),
     encoding: parseEncoding(last('encoding', 'enc')),
   }
-}
-
-/** Returns whether CIDv0 is shown as CIDv1 when nobody says so: it is where the base is one that CIDv0 cannot have. */
-function isUpgradedByBase(cidBase: string | undefined): boolean {
-  return cidBase !== undefined && cidBase !== 'base58btc'
 }
 
 const TRUE = new Set(['', '1', 't', 'T', 'true', 'TRUE', 'True'])

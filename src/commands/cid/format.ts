@@ -34,7 +34,8 @@ export const cidFormat = defineCommand({
     if (!input.format.includes('%')) {
       throw new Failure('usage', `invalid format string: ${JSON.stringify(input.format)}`)
     }
-    const codec = nonEmpty(input.codec) === undefined ? undefined : codecCode(input.codec ?? '')
+    // Code 0 is Kubo's sign that no codec was given.
+    const codec = nonEmpty(input.codec) === undefined ? undefined : codecCode(input.codec ?? '') || undefined
     const base = nonEmpty(input.base)
     const version = versionOf(input.version, base)
     if (version === 0 && codec !== undefined && codec !== DAG_PB) {

@@ -62,6 +62,10 @@ export async function* addAll(
   const { repo } = node
   const config = await repo.config.read()
   const settings = importSettingsOf(config, options)
+  if (options.onlyHash && options.nocopy) {
+    const { requireFilestore } = await import('./file-place.ts')
+    requireFilestore(config, NOCOPY_WORD)
+  }
   const place = options.onlyHash ? nowhere() : await placeOf(repo, config, options, settings.file)
   const checkpoint = await checkpointOf(repo, settings, options)
   const tree = new TreeImport(place.blocks, settings, {

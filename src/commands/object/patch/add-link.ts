@@ -21,12 +21,12 @@ export const objectPatchAddLink = defineCommand({
     allowBigBlock,
   },
   async *run(input, { node, globals, signal }) {
-    const [{ ObjectEdit, readObject, refuseOtherUnixfs }, { formatCid }] = await Promise.all([
+    const [{ ObjectEdit, readChild, readObject, refuseOtherUnixfs }, { formatCid }] = await Promise.all([
       import('../../../node/objects.ts'),
       import('../../../node/cid.ts'),
     ])
     const root = await readObject(node, input.root, { signal })
-    const child = await readObject(node, input.ref, { signal })
+    const child = await readChild(node, input.ref, { signal })
     if (!input.allowNonUnixfs) refuseOtherUnixfs(root, 'add')
     const edit = new ObjectEdit(node.blocks, { signal, bytesMax: blockBytesMax(input) })
     const { cid } = await edit.add(root, input.name, child, input.create)
