@@ -37,7 +37,7 @@ const TYPE_FLAGS = { file: '0', symlink: '2', directory: '5' } as const
 export function encodeTarHeader(header: TarHeader, options: { readonly nanoseconds: boolean }): Uint8Array {
   const name = nameToBytes(header.name)
   const target = nameToBytes(header.target ?? '')
-  const { seconds, nanoseconds } = header.mtime
+  const { seconds, nanoseconds } = options.nanoseconds ? header.mtime : nearestSecond(header.mtime)
   const records: Uint8Array[] = []
   const binary = [header.name, header.target ?? ''].some(text => !text.isWellFormed())
   if (binary) records.push(record('hdrcharset', nameToBytes('BINARY')))
@@ -45,7 +45,7 @@ export function encodeTarHeader(header: TarHeader, options: { readonly nanosecon
   if (!fits(target)) records.push(record('linkpath', target))
   if (header.size > OCTAL_11_MAX) records.push(record('size', nameToBytes(String(header.size))))
   const isPlainTime = seconds >= 0 && seconds <= OCTAL_11_MAX && !(options.nanoseconds && nanoseconds > 0)
-  if (!isPlainTime) records.push(record('mtime', nameToBytes(timeText(header.mtime, options.nanoseconds))))
+  if (!isPlainTime) records.push(record('mtime', nameToBytes(timeText({ seconds, nanoseconds }, options.nanoseconds))))
   const plain = {
     name: fits(name) ? name : name.subarray(0, NAME_BYTES_MAX),
     target: fits(target) ? target : target.subarray(0, NAME_BYTES_MAX),
@@ -63,6 +63,11 @@ export function encodeTarHeader(header: TarHeader, options: { readonly nanosecon
     new Uint8Array(paddingOf(body.length)),
     plainHeader(plain),
   ])
+}
+
+/** Returns a time in whole seconds, halves upwards, as Go's archives hold it. */
+function nearestSecond({ seconds, nanoseconds }: TarTime): TarTime {
+  return { seconds: nanoseconds >= 500_000_000 ? seconds + 1 : seconds, nanoseconds: 0 }
 }
 
 /** Plain headers hold short names; of which charset they do not say, so others than ASCII stand in extended ones. */
