@@ -1,6 +1,5 @@
 import * as fs from 'node:fs'
 import { constants, type PathLike, type Stats } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { errorCode, systemFailure } from '../contract/failure.ts'
 import { nameToBytes } from '../contract/surrogate-escape.ts'
 import type { TarHeader, TarTime } from './tar.ts'
@@ -193,6 +192,7 @@ async function openThrough(place: FilePlace, signal: AbortSignal | undefined): P
       }
     } catch (error) {
       if (errorCode(error) !== 'ENXIO') throw systemFailure(error, place.shown)
+      const { setTimeout: sleep } = await import('node:timers/promises')
       await sleep(FIFO_POLL_MS, undefined, signal === undefined ? {} : { signal })
     }
   }

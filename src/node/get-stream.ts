@@ -1,5 +1,3 @@
-import { pipeline, Readable } from 'node:stream'
-import { createGzip } from 'node:zlib'
 import { Failure } from '../contract/failure.ts'
 import { nameToBytes } from '../contract/surrogate-escape.ts'
 import type { Blocks, Waiting } from '../repo/roles.ts'
@@ -25,6 +23,8 @@ export async function* packEntry(
 
 /** Yields the bytes compressed. */
 export async function* gzip(bytes: AsyncIterable<Uint8Array>, level: number | undefined): AsyncIterable<Uint8Array> {
+  // Most are not compressed, and these take longer to load than a small file to write.
+  const [{ pipeline, Readable }, { createGzip }] = await Promise.all([import('node:stream'), import('node:zlib')])
   const compressor = createGzip({ chunkSize: GZIP_CHUNK_BYTES, ...(level === undefined ? {} : { level }) })
   // A failure of the source destroys the compressor, and comes out of it below.
   pipeline(Readable.from(bytes, { objectMode: false }), compressor, () => undefined)

@@ -58,7 +58,7 @@ class LibExchange implements NetworkExchange, AsyncDisposable {
   }
 
   async start(): Promise<void> {
-    const { libp2p, identity, node, config } = this.#context
+    const { libp2p, config } = this.#context
     if (!flagAt(config, 'Bitswap.Libp2pEnabled', true)) return
     await libp2p.handle(PROTOCOLS, this.#accept, {
       maxInboundStreams: INBOUND_STREAMS_MAX,
@@ -68,9 +68,20 @@ class LibExchange implements NetworkExchange, AsyncDisposable {
     libp2p.addEventListener('peer:connect', this.#onConnect)
     libp2p.addEventListener('peer:disconnect', this.#onDisconnect)
     for (const peer of libp2p.getPeers()) this.#bitswap.connected(peer.toString())
-    if (identity !== 'repo') return
+    if (libp2p.getPeers().length > 0) this.#watch()
+  }
+
+  /** Looks now and then for what others have stored meanwhile, while there is a peer that may wait for it. */
+  #watch(): void {
+    const { libp2p, identity, node } = this.#context
+    if (identity !== 'repo' || this.#timer !== undefined) return
     let seen = ''
     this.#timer = setInterval(() => {
+      if (libp2p.getPeers().length === 0) {
+        clearInterval(this.#timer)
+        this.#timer = undefined
+        return
+      }
       if (!this.#bitswap.hasOpenWants) return
       const before = seen
       seen = node.repo.changes()
@@ -83,7 +94,10 @@ class LibExchange implements NetworkExchange, AsyncDisposable {
     this.#bitswap.accept(stream, connection.remotePeer.toString())
   }
 
-  readonly #onConnect = ({ detail }: CustomEvent<PeerId>): void => this.#bitswap.connected(detail.toString())
+  readonly #onConnect = ({ detail }: CustomEvent<PeerId>): void => {
+    this.#bitswap.connected(detail.toString())
+    this.#watch()
+  }
 
   readonly #onDisconnect = ({ detail }: CustomEvent<PeerId>): void => this.#bitswap.disconnected(detail.toString())
 
