@@ -36,16 +36,17 @@ export async function flatLeaves(
 
 /**
  * Returns the leaves that are left of a file when it is cut to nothing before it is written anew. Kubo leaves an empty
- * one, and so do we, for the sake of the same CIDs.
+ * one, and those that earlier cuts have left, and so do we, for the sake of the same CIDs.
  */
 export async function cutLeaves(
   blocks: EditBlocks,
   leaves: readonly FilePart[],
   format: FileFormat,
 ): Promise<FilePart[]> {
-  const [first] = leaves
-  if (first === undefined) return []
-  return [await rewriteLeaf(blocks, first.cid, new Uint8Array(0), format)]
+  const full = leaves.findIndex(({ fileSize }) => fileSize > 0)
+  const cut = leaves[full]
+  if (cut === undefined) return [...leaves]
+  return [...leaves.slice(0, full), await rewriteLeaf(blocks, cut.cid, new Uint8Array(0), format)]
 }
 
 /**

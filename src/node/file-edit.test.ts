@@ -36,4 +36,13 @@ test('files of MFS have the CIDs that Kubo 0.44 gives them, however they were wr
   assert.equal(await write({ offset: 300_000 }), 'QmXArnzfMtJAbQpi1jhhb65DDNpQc6CPKMX9gLpaVJQUUN')
   assert.equal(await write({ offset: 599_999 }), 'QmVb7L1x3wCzNK7eAqW4qEsoStXAkAVnubT93fyAh3GfRB')
   assert.equal(await write({ offset: 600_004, data: pieces(big) }), 'QmRu1WFYsf3Gi5zC6FuJDx1zXU28TZrPbDpAY3YQHVzTfo')
+  // Each cut leaves an empty leaf behind.
+  file = undefined
+  await write({ data: pieces('one') })
+  const cut = (text: string): Promise<string> => write({ truncate: true, data: pieces(text) })
+  assert.equal(await cut('two'), 'QmQykCsDdWpXSt8tR3VGmvxHyhWVqnDf75k3U5EWZoRUg2')
+  assert.equal(await cut('three'), 'QmW1idC6BgnX3ymgBq3aMWFNZDNTAt8xGLMtJYnbhcXAHR')
+  assert.equal(await cut('four'), 'QmYVxzrNmKtW2aCqSuj9U6Nxg2gREW6X4y7eUqdGwkcBbq')
+  assert.equal(await cut(''), 'QmREBCH1r92iEfZtxnFkKYi9k9kUNQrj8WvDZGjpVooSsW')
+  assert.equal(await cut('x'), 'QmdXm3LuJ2ihDxNgB4VL3THXMfXdwyh7YH4HBoQERZdPJU')
 })
