@@ -87,6 +87,8 @@ function countShown(results: readonly CaseResult[], declared: ReadonlyMap<string
       if (result === undefined) continue
       for (const { args } of [...(one.setup ?? []), ...one.steps]) {
         for (const key of new Set(keysOf(args ?? [], declared))) {
+          // What a case is about is its group; the other commands only prepare it.
+          if (result === 'failed' && key.split(' ')[0] !== group) continue
           const counts = shown.get(key) ?? { passed: 0, failed: 0 }
           counts[result] += 1
           shown.set(key, counts)
@@ -119,7 +121,10 @@ function stateOf(
   const command = declared.get(path)
   if (command === undefined) {
     const isGroup = [...declared.keys()].some(name => name.startsWith(`${path} `)) || path === ''
-    return isGroup && option === undefined ? 'group' : 'missing'
+    if (isGroup && option === undefined) return 'group'
+    const below = [...declared].filter(([name]) => name.startsWith(`${path} `))
+    const isTaken = below.some(([, one]) => option !== undefined && optionsOf(one.params).has(option))
+    return isTaken ? 'there' : 'missing'
   }
   const name = option === undefined ? undefined : optionsOf(command.params).get(option)
   if (option !== undefined && name === undefined) return 'missing'

@@ -13,8 +13,11 @@ export interface Found {
   readonly stray?: string | undefined
 }
 
-/** The one option that stands behind a group. */
-const FLUSH = /^(-f|--flush)(=|$)/
+/** Options that Kubo has on a group: they may stand before the last word of a command, too. */
+const GROUP_OPTIONS: Readonly<Record<string, RegExp>> = {
+  files: /^(-f|--flush)(=|$)/,
+  'object patch': /^--allow-big-block(=|$)/,
+}
 
 /**
  * Finds the command words in argv. Global options may stand before and between them, as with Kubo. Once a command
@@ -35,7 +38,7 @@ export function findCommand(
     if (token.startsWith('-') && token !== '-') {
       const takesValue = globalTakesValue(token)
       if (takesValue === undefined && isCommand(path)) break
-      if (takesValue === undefined && !(path === 'files' && FLUSH.test(token))) stray ??= token
+      if (takesValue === undefined && GROUP_OPTIONS[path]?.test(token) !== true) stray ??= token
       rest.push(token)
       if (takesValue === true && at + 1 < args.length) rest.push(args[++at] ?? '')
       continue
