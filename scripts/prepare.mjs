@@ -1,6 +1,6 @@
 // Builds dist/tsipfs, one executable, and dist/node, the same bundle for Node 24 and later. Runs on Node 20.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { COMPILE_FLAGS, ENTRIES } from './build-flags.mjs'
@@ -46,6 +46,8 @@ bun([
 ])
 rmSync(nodeOut, { recursive: true, force: true })
 renameSync(fresh, nodeOut)
+// The maps of earlier builds have other names.
+for (const name of readdirSync(out)) if (name.endsWith('.map')) rmSync(join(out, name))
 const executable = join(out, 'tsipfs')
 const partial = `${executable}.${process.pid}`
 bun(['build', define, ...COMPILE_FLAGS, ...ENTRIES, `--outfile=${partial}`])
