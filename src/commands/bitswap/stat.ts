@@ -20,6 +20,20 @@ export const bitswapStatParams = {
   human: flag('Print sizes in human readable format (e.g., 1K 234M 2G)'),
 } as const
 
+/** What both of them yield. */
+export const bitswapStatResult = {
+  Wantlist: maybe(['link']),
+  Peers: maybe(['text']),
+  BlocksReceived: 'int',
+  DataReceived: 'int',
+  DupBlksReceived: 'int',
+  DupDataReceived: 'int',
+  MessagesReceived: 'int',
+  BlocksSent: 'int',
+  DataSent: 'int',
+  'ProvideBufLen?': 'int',
+} as const
+
 type StatInput = Input<typeof bitswapStatParams>
 
 /** Yields what was exchanged, and with whom. */
@@ -73,18 +87,7 @@ export const bitswapStat = defineCommand({
   examples: [{ line: 'tsipfs bitswap stat --human', explains: 'Show sizes in units.' }],
   needs: 'daemon',
   output: 'value',
-  result: {
-    Wantlist: maybe(['link']),
-    Peers: maybe(['text']),
-    BlocksReceived: 'int',
-    DataReceived: 'int',
-    DupBlksReceived: 'int',
-    DupDataReceived: 'int',
-    MessagesReceived: 'int',
-    BlocksSent: 'int',
-    DataSent: 'int',
-    'ProvideBufLen?': 'int',
-  },
+  result: bitswapStatResult,
   params: bitswapStatParams,
   run: statBitswap,
   render: renderBitswapStat,

@@ -1,6 +1,5 @@
 import { defineCommand } from '../../contract/command.ts'
-import { maybe } from '../../contract/shape.ts'
-import { bitswapStatParams, renderBitswapStat, statBitswap } from '../bitswap/stat.ts'
+import { bitswapStatParams, bitswapStatResult, renderBitswapStat, statBitswap } from '../bitswap/stat.ts'
 
 export const statsBitswap = defineCommand({
   path: 'stats bitswap',
@@ -9,18 +8,7 @@ export const statsBitswap = defineCommand({
   examples: [{ line: 'tsipfs stats bitswap -v', explains: 'List the peers too.' }],
   needs: 'daemon',
   output: 'value',
-  result: {
-    Wantlist: maybe(['link']),
-    Peers: maybe(['text']),
-    BlocksReceived: 'int',
-    DataReceived: 'int',
-    DupBlksReceived: 'int',
-    DupDataReceived: 'int',
-    MessagesReceived: 'int',
-    BlocksSent: 'int',
-    DataSent: 'int',
-    'ProvideBufLen?': 'int',
-  },
+  result: bitswapStatResult,
   params: bitswapStatParams,
   run: statBitswap,
   render: renderBitswapStat,
