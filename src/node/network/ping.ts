@@ -3,6 +3,7 @@ import type { Ping, PingComponents } from '@libp2p/ping'
 import { Failure } from '../../contract/failure.ts'
 import type { Waiting } from '../../repo/roles.ts'
 import { dialFailure } from './dial-failure.ts'
+import { whenEnded } from './stream-end.ts'
 
 /** https://github.com/libp2p/specs/blob/master/ping/ping.md */
 const PROTOCOL = '/ipfs/ping/1.0.0'
@@ -45,7 +46,7 @@ function answer(stream: Stream): void {
   stream.addEventListener('drain', () => {
     if (stream.readStatus === 'paused') stream.resume()
   })
-  stream.addEventListener('end', () => void stream.close().catch(() => undefined))
+  whenEnded(stream, () => void stream.close().catch(() => undefined))
   stream.addEventListener('close', () => clearTimeout(idle))
 }
 

@@ -2,6 +2,7 @@ import { setTimeout as later } from 'node:timers/promises'
 import type { GossipSubComponents } from '@libp2p/gossipsub'
 import type { Connection, PeerId, Stream, Topology } from '@libp2p/interface'
 import type { Uint8ArrayList } from 'uint8arraylist'
+import { whenEnded } from './stream-end.ts'
 
 type Registrar = GossipSubComponents['registrar']
 
@@ -159,10 +160,9 @@ async function* pacedChunks(stream: Stream): AsyncGenerator<Uint8Array | Uint8Ar
     if (waiting > READ_AHEAD_BYTES_MAX && stream.readStatus === 'readable') stream.pause()
     wake()
   }
-  const closeWrite = (): void => end()
   stream.addEventListener('message', take)
   stream.addEventListener('close', end)
-  stream.addEventListener('remoteCloseWrite', closeWrite)
+  whenEnded(stream, () => end())
   try {
     for (;;) {
       const chunk = chunks.shift()
@@ -178,7 +178,6 @@ async function* pacedChunks(stream: Stream): AsyncGenerator<Uint8Array | Uint8Ar
   } finally {
     stream.removeEventListener('message', take)
     stream.removeEventListener('close', end)
-    stream.removeEventListener('remoteCloseWrite', closeWrite)
     if (!ended) stream.abort(new Error('not read to its end'))
   }
 }

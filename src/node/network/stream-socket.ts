@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Stream } from '@libp2p/interface'
+import { whenEnded } from './stream-end.ts'
 
 /**
  * Copies between a stream of libp2p and a socket, both ways, until both have ended. Who reads slowly slows down who
@@ -13,18 +14,21 @@ export function joinStreams(stream: Stream, socket: Socket): { done: Promise<voi
     done.resolve()
   }
   const halves = { stream: false, socket: false }
+  let socketHasEnded = false
   const ended = (half: 'stream' | 'socket'): void => {
     halves[half] = true
     if (halves.stream && halves.socket) done.resolve()
   }
   fromStream(stream, socket, () => ended('stream'))
   fromSocket(stream, socket, () => ended('socket'))
+  socket.once('end', () => (socketHasEnded = true))
   stream.addEventListener('close', event => {
     if (event.error !== undefined) abort()
   })
   socket.on('error', abort)
   socket.on('close', hadError => {
-    if (hadError || !halves.socket) abort()
+    // What it had said before may still be on its way through the stream.
+    if (hadError || !socketHasEnded) abort()
   })
   return { done: done.promise, abort }
 }
@@ -42,7 +46,7 @@ function fromStream(stream: Stream, socket: Socket, ended: () => void): void {
     resume(stream)
   })
   // Comes when the other end has finished and all that it sent has been read.
-  stream.addEventListener('end', () => {
+  whenEnded(stream, () => {
     socket.end()
     ended()
   })
