@@ -318,4 +318,7 @@ test('WebSockets, whoever listens', { skip }, async () => {
     await peer.ask('close', { peer: daemon.peer })
     await daemon.until(['swarm', 'peers'], text => text === '')
   }
+  const begin = performance.now()
+  await daemon.kill('SIGTERM')
+  assert.ok(performance.now() - begin < 3_000, 'it ends at once')
 })

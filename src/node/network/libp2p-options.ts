@@ -96,7 +96,7 @@ async function dialers(config: Config): Promise<((components: Components) => Tra
   const transports: ((components: Components) => Transport)[] = []
   if (flagAt(config, 'Swarm.Transports.Network.TCP', true)) transports.push(tcp())
   if (flagAt(config, 'Swarm.Transports.Network.Websocket', true)) {
-    const { webSockets } = await import('@libp2p/websockets')
+    const { webSockets } = await import('./web-sockets.ts')
     transports.push(webSockets())
   }
   return transports
