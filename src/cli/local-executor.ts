@@ -3,7 +3,7 @@ import { Failure } from '../contract/failure.ts'
 import type { Globals } from '../contract/globals.ts'
 import type { Io } from '../contract/io.ts'
 import type { Params } from '../contract/params.ts'
-import type { AskName, Node, PublishByDaemon } from '../node/node.ts'
+import type { AskName, Node, ProvideByDaemon, PublishByDaemon } from '../node/node.ts'
 import type { AskDaemon } from '../node/open-exchange.ts'
 import { type RepoPlace, TEMPORARY_REPO, temporaryFolder } from './repo-path.ts'
 
@@ -66,6 +66,7 @@ async function* onRepo<P extends Params, O extends Output>(
       // What needs the network runs in the daemon as a whole, when there is one.
       askName: isTemporary || command.needs !== 'repo' ? undefined : nameAsker(repo.path, call.globals),
       publishByDaemon: isTemporary ? undefined : namePublisher(repo.path, call.globals),
+      provideByDaemon: isTemporary ? undefined : blockAnnouncer(repo.path, call.globals),
       onFetch: call.answer?.fetching,
     })
     if (command.writes === true && repo.readOnly) {
@@ -131,6 +132,24 @@ function namePublisher(repoPath: string, globals: Globals): PublishByDaemon {
     const call = { input, source: nothing(), globals: { ...globals, set: [] }, signal }
     for await (const { Name } of daemon.execute(namePublish, call)) return String(Name)
     return undefined
+  }
+}
+
+/** Returns what has the daemon on a repo announce blocks. */
+function blockAnnouncer(repoPath: string, globals: Globals): ProvideByDaemon {
+  return async (cids, { signal = new AbortController().signal }) => {
+    const { daemonAddress } = await import('../rpc/daemon-address.ts')
+    const address = await daemonAddress(repoPath)
+    if (address === undefined) return false
+    const [{ remoteExecutor }, { routingProvide }] = await Promise.all([
+      import('../rpc/client.ts'),
+      import('../commands/routing/provide.ts'),
+    ])
+    await using daemon = remoteExecutor({ address })
+    const input = { key: cids.map(String), verbose: false, recursive: false }
+    const call = { input, source: nothing(), globals: { ...globals, set: [] }, signal }
+    for await (const _ of daemon.execute(routingProvide, call));
+    return true
   }
 }
 

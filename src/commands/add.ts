@@ -78,6 +78,13 @@ const params = {
   mode: text('Permissions to store with everything that is added: 0644', { experimental: true }),
   mtime: int('Time of modification to store with everything, in seconds since 1970', { experimental: true }),
   mtimeNsecs: int('Nanoseconds of --mtime'),
+  provide: text(
+    'When what is added is announced: queue (by the daemon, now or later), wait (before add ends) or none',
+    {
+      values: ['queue', 'wait', 'none'],
+      placeholder: 'when',
+    },
+  ),
   fastProvideRoot: choice(
     'Announce the root at once, besides the regular queue. The default is Import.FastProvideRoot',
   ),
@@ -95,7 +102,10 @@ export const add = defineCommand({
     'been flushed to the disk: it survives a crash from then on. When anything fails nothing is pinned.\n\n' +
     'Symbolic links are stored as links, unless --dereference-symlinks is given. Of one input and the same options all ' +
     'versions of tsipfs and Kubo make the same CID; the defaults are those of Import.* in the config.\n\n' +
-    'What was added is announced by the daemon on this repo, or by the next one, as Provide.* says.',
+    'What was added is announced by the daemon on this repo, or by the next one, as Provide.* says. With ' +
+    '--provide=wait add ends when peers have taken the records of what was named (with --fast-provide-dag, of all ' +
+    'blocks): the daemon announces them or, without one, add itself does, with the identity of the repo. When nobody ' +
+    'took them, what was added stays, and the status is 5.',
   examples: [
     { line: 'tsipfs add hello.txt', explains: 'Add a file.' },
     { line: 'tsipfs add -rQ ./site', explains: 'Add a folder, and print the CID of its root only.' },
@@ -104,6 +114,7 @@ export const add = defineCommand({
     { line: 'tsipfs add -Q --expect=bafy… download.iso', explains: 'Add a download only if it is what it should be.' },
     { line: 'tsipfs add -rQ --to-car=site.car ./site', explains: 'Save a CAR of what is added, too.' },
     { line: 'tsipfs add -Q --watch --ipns=site ./site', explains: 'Publish a folder each time that it changes.' },
+    { line: 'tsipfs add -Q --provide=wait hello.txt', explains: 'Add a file, and wait until others can find it.' },
     { line: 'tsipfs add -nQ --cid-version=1 big.iso', explains: 'Compute the CID of a file, and store nothing.' },
   ],
   needs: 'repo',
@@ -130,6 +141,9 @@ export const add = defineCommand({
     }
     checkCarFile(input)
     checkWatch(input)
+    if (input.provide === 'wait' && input.onlyHash) {
+      throw new Failure('usage', 'only-hash and provide=wait options are not compatible')
+    }
     if (input.toFiles === undefined) return
     const other = input.onlyHash ? 'only-hash' : input.wrapWithDirectory ? 'wrap-with-directory' : undefined
     if (other !== undefined) throw new Failure('usage', `${other} and to-files options are not compatible`)
@@ -180,7 +194,8 @@ function checkWatch(input: Input<typeof params>): void {
     if (input.ipns !== undefined) throw new Failure('usage', '--ipns is for --watch', { hint: PUBLISH_HINT })
     return
   }
-  const { toCar, toFiles, expect } = input
+  const { toCar, toFiles, expect, provide } = input
+  if (provide === 'wait') throw new Failure('usage', 'watch and provide=wait options are not compatible')
   const other =
     toCar !== undefined ? 'to-car' : toFiles !== undefined ? 'to-files' : expect !== undefined ? 'expect' : ''
   if (other !== '') throw new Failure('usage', `watch and ${other} options are not compatible`)
@@ -213,27 +228,37 @@ async function renderAdded(outputs: AsyncIterable<Added>, view: View<typeof para
   let last: string | undefined
   let before = 0
   let current = 0
-  for await (const { Name, Hash, Bytes = 0, Total, Ipns, Unpublished } of outputs) {
-    if (Ipns !== undefined || Unpublished !== undefined) {
-      await view.err.write(Ipns === undefined ? `not published: ${Unpublished}\n` : `published to ${Ipns}\n`)
-      continue
+  try {
+    for await (const { Name, Hash, Bytes = 0, Total, Ipns, Unpublished } of outputs) {
+      if (Ipns !== undefined || Unpublished !== undefined) {
+        await view.err.write(Ipns === undefined ? `not published: ${Unpublished}\n` : `published to ${Ipns}\n`)
+        continue
+      }
+      if (Hash === undefined) {
+        if (input.quiet || input.quieter) continue
+        // Each file begins at 0 again.
+        if (Bytes < current) before += current
+        current = Bytes
+        const total = Total === undefined ? undefined : before + Total
+        progress.update({ label: escapeName(Name), done: before + Bytes, total, unit: 'bytes' })
+        continue
+      }
+      last = Hash
+      if (input.quieter && !input.watch) continue
+      await progress.clear()
+      const wait = lines.write(input.quiet || input.quieter ? Hash : `added ${Hash} ${escapeName(Name)}`)
+      if (wait !== undefined) await wait
     }
-    if (Hash === undefined) {
-      if (input.quiet || input.quieter) continue
-      // Each file begins at 0 again.
-      if (Bytes < current) before += current
-      current = Bytes
-      const total = Total === undefined ? undefined : before + Total
-      progress.update({ label: escapeName(Name), done: before + Bytes, total, unit: 'bytes' })
-      continue
-    }
-    last = Hash
-    if (input.quieter && !input.watch) continue
-    await progress.clear()
-    const wait = lines.write(input.quiet || input.quieter ? Hash : `added ${Hash} ${escapeName(Name)}`)
-    if (wait !== undefined) await wait
+  } catch (error) {
+    if (!(error instanceof Failure) || error.data?.done === undefined) throw error
+    await finish()
+    throw error
   }
-  await progress.clear()
-  if (input.quieter) lines.write(last ?? '')
-  await lines.flush()
+  await finish()
+
+  async function finish(): Promise<void> {
+    await progress.clear()
+    if (input.quieter) lines.write(last ?? '')
+    await lines.flush()
+  }
 }

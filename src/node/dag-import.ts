@@ -33,6 +33,11 @@ export class CarImporter {
     this.#allowBigBlock = options.allowBigBlock
   }
 
+  /** The roots that the CARs have named so far, each once. */
+  get roots(): CID[] {
+    return [...this.#roots.values()]
+  }
+
   /** Stores all blocks of one CAR, each checked against its CID and its codec. They are durable after `flush`. */
   async add(source: AsyncIterable<Uint8Array>, { signal }: Waiting = {}): Promise<void> {
     const limits = this.#allowBigBlock ? { sectionBytesMax: CAR_BIG_SECTION_BYTES_MAX } : {}

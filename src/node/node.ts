@@ -16,6 +16,9 @@ export interface AskNameOptions extends Waiting {
 /** Has the daemon on this repo publish under a key; returns the name, undefined when there is no daemon. */
 export type PublishByDaemon = (key: string, target: string, options: Waiting) => Promise<string | undefined>
 
+/** Has the daemon on this repo announce blocks, and waits until peers have taken the records; false: there is no daemon. */
+export type ProvideByDaemon = (cids: readonly CID[], options: Waiting) => Promise<boolean>
+
 /** Options of `Node.network`. */
 export interface NetworkOptions extends Waiting {
   /**
@@ -40,6 +43,7 @@ export interface Node extends AsyncDisposable {
   readonly askName?: AskName | undefined
   /** As `askName`: the daemon has the network, and the peers. */
   readonly publishByDaemon?: PublishByDaemon | undefined
+  readonly provideByDaemon?: ProvideByDaemon | undefined
   /** The first call loads and starts libp2p; later calls share it. Throws `failed` with --offline. */
   network(options?: NetworkOptions): Promise<Network>
 }

@@ -3,7 +3,7 @@ import type { Blocks, Repo } from '../repo/roles.ts'
 import type { Daemon } from './daemon.ts'
 import { type Exchange, type FetchState, withExchange, withoutExchange } from './exchange.ts'
 import type { Network } from './network/network.ts'
-import type { AskName, NetworkOptions, Node, PublishByDaemon } from './node.ts'
+import type { AskName, NetworkOptions, Node, ProvideByDaemon, PublishByDaemon } from './node.ts'
 import type { AskDaemon } from './open-exchange.ts'
 
 /** How a node reaches the network when a block is missing or a command asks for it. */
@@ -18,6 +18,7 @@ export interface NodeOptions {
   /** Asks the daemon on this repo for names, when there may be one. */
   readonly askName?: AskName | undefined
   readonly publishByDaemon?: PublishByDaemon | undefined
+  readonly provideByDaemon?: ProvideByDaemon | undefined
   /** Is told, a few times a second, how far a fetch is. */
   readonly onFetch?: ((state: FetchState) => void) | undefined
 }
@@ -34,6 +35,7 @@ class LocalNode implements Node {
   readonly daemon: Daemon | undefined
   readonly askName: AskName | undefined
   readonly publishByDaemon: PublishByDaemon | undefined
+  readonly provideByDaemon: ProvideByDaemon | undefined
   readonly #options: NodeOptions
   #network: Promise<Network> | undefined
   #exchange: Exchange | undefined
@@ -44,6 +46,7 @@ class LocalNode implements Node {
     this.daemon = options.daemon
     this.askName = options.askName
     this.publishByDaemon = options.publishByDaemon
+    this.provideByDaemon = options.provideByDaemon
     this.#options = options
     this.blocks = options.globals.offline
       ? withoutExchange(repo.blocks, 'leave out --offline to ask the network')

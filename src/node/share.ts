@@ -63,6 +63,7 @@ const PLAIN = {
   fscache: false,
   fastProvideRoot: undefined,
   fastProvideDag: undefined,
+  fastProvideWait: undefined,
   chunker: undefined,
   trickle: undefined,
   rawLeaves: undefined,

@@ -62,6 +62,9 @@ export const dagImport = defineCommand({
     const { blocks, bytes } = importer.stats
     if (input.stats) yield { Stats: { BlockCount: blocks, BlockBytesCount: bytes } } as Imported
     if (broken !== undefined) throw new Failure('partial', broken)
+    const { announceRoots } = await import('../../node/provide-queue.ts')
+    const pinned = !input.localOnly && input.pinRoots !== false
+    await announceRoots(node, importer.roots, { ...input, pinned, isFatal: true }, { signal })
   },
   async render(outputs, { input, out, globals }) {
     const { formatCid, parseCid } = await import('../../node/cid.ts')

@@ -1,3 +1,4 @@
+import type { CID } from 'multiformats/cid'
 import { defineCommand } from '../../contract/command.ts'
 import { parseExpiry, parseLabels } from '../../contract/expiry.ts'
 import { argumentList, choice, flag, text, texts } from '../../contract/params.ts'
@@ -53,6 +54,7 @@ export const pinAdd = defineCommand({
     checkPinName(input.name)
     const marks = { expires: parseExpiry(input.expires ?? 'never', Date.now()), labels: parseLabels(input.label) }
     const pinned: string[] = []
+    const roots: CID[] = []
     const reports = new Reports()
     const work = async (stop: AbortSignal): Promise<void> => {
       for (const path of input.path) {
@@ -60,10 +62,14 @@ export const pinAdd = defineCommand({
         const visited = (size: number): void => reports.count(size)
         await addPin(node, cid, { recursive: input.recursive, name: input.name, ...marks, signal: stop, visited })
         pinned.push(formatCid(cid, globals))
+        roots.push(cid)
       }
     }
     if (input.progress) yield* reports.during(work, signal)
     else await work(signal)
+    const { announceRoots } = await import('../../node/provide-queue.ts')
+    // As in Kubo, a pin that nobody heard of is a pin.
+    await announceRoots(node, roots, { ...input, pinned: true, isFatal: false }, { signal })
     yield { Pins: pinned } as Added
   },
   async render(outputs, { input, out, progress }) {

@@ -4,7 +4,7 @@ import type { CidFormat } from '../mfs/format.ts'
 import { linkIntoMfs } from '../mfs/link.ts'
 import type { Node } from '../node.ts'
 import { checkPinName, marksOf } from '../pinner.ts'
-import { type ProvideScope, provideEntry, provideScope } from '../provide-queue.ts'
+import { type ProvidePlan, type ProvideScope, type ProvideWish, provideEntry, providePlan } from '../provide-queue.ts'
 import { Checkpoint } from './checkpoint.ts'
 import type { LeafPlace } from './import-file.ts'
 import { type Imported, type ImportProgress, TreeImport } from './import-tree.ts'
@@ -12,7 +12,7 @@ import type { FilesBefore } from './known-files.ts'
 import { type ImportOptions, type ImportSettings, importSettingsOf } from './settings.ts'
 
 /** What `add` is asked for. */
-export interface AddOptions extends ImportOptions, Waiting {
+export interface AddOptions extends ImportOptions, ProvideWish, Waiting {
   readonly wrapWithDirectory: boolean
   readonly emptyDirs: boolean
   readonly onlyHash: boolean
@@ -35,8 +35,6 @@ export interface AddOptions extends ImportOptions, Waiting {
   /** Yield a CAR of what was added. */
   readonly toCar?: boolean | undefined
   readonly fscache: boolean
-  readonly fastProvideRoot: boolean | undefined
-  readonly fastProvideDag: boolean | undefined
 }
 
 /** Bytes of the CAR, in order; all of them come before anything is pinned. */
@@ -62,6 +60,12 @@ export async function* addAll(
   const { repo } = node
   const config = await repo.config.read()
   const settings = importSettingsOf(config, options)
+  const plan = providePlan(
+    config,
+    options,
+    { pinned: options.pin, inFiles: options.toFiles !== undefined },
+    node.globals.offline,
+  )
   if (options.onlyHash && options.nocopy) {
     const { requireFilestore } = await import('./file-place.ts')
     requireFilestore(config, NOCOPY_WORD)
@@ -91,16 +95,23 @@ export async function* addAll(
     await place.flushRows()
     if (options.toCar === true) yield* carOf(repo, tree.roots, options)
     await linkRoots(node, tree.roots, options)
-    const scope = provideScope(config, {
-      pinned: options.pin,
-      inFiles: options.toFiles !== undefined,
-      root: options.fastProvideRoot,
-      dag: options.fastProvideDag,
-    })
-    await keepRoots(repo, tree.roots, options, scope)
+    await keepRoots(repo, tree.roots, options, plan.scope)
     await checkpoint?.done()
   }
   yield* waiting
+  if (!options.onlyHash && plan.wait !== undefined) await provideRoots(node, tree.roots, plan, options)
+}
+
+/** As in Kubo, --fast-provide-wait is about what was named last; --provide=wait about all. */
+async function provideRoots(
+  node: Node,
+  roots: readonly Imported[],
+  plan: ProvidePlan,
+  { signal }: AddOptions,
+): Promise<void> {
+  const { provideAndWait } = await import('../provide-wait.ts')
+  const cids = roots.map(({ cid }) => cid)
+  await provideAndWait(node, plan.wait === 'must' ? cids : cids.slice(-1), plan, { signal })
 }
 
 async function checkpointOf(

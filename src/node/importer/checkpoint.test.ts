@@ -27,6 +27,7 @@ const OPTIONS: AddOptions = {
   fscache: false,
   fastProvideRoot: undefined,
   fastProvideDag: undefined,
+  fastProvideWait: undefined,
   chunker: 'size-1000',
   trickle: undefined,
   rawLeaves: undefined,
