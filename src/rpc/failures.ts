@@ -2,6 +2,8 @@ import { EXIT_STATUS, Failure, type FailureRecord, failureFromRecord, failureToR
 import { percentDecodeBytes, percentEncode } from './query.ts'
 
 const MESSAGE_CHARACTERS_MAX = 4_096
+/** Clients give all headers together a few kilobytes. */
+const DATA_CHARACTERS_MAX = 1_024
 const decoder = new TextDecoder()
 
 /** Returns the HTTP status of a failure: 400 for a mistake of the client, else 500. */
@@ -12,7 +14,9 @@ export function statusOf(failure: Failure): number {
 /** Returns the trailers that tell of a failure after output began: Kubo's message, and our record. */
 export function failureToTrailers(failure: Failure): { error: string; failure: string } {
   const message = failure.message.slice(0, MESSAGE_CHARACTERS_MAX)
-  const { data: _, ...record } = { ...failureToRecord(failure), Message: message }
+  const { data, ...rest } = { ...failureToRecord(failure), Message: message }
+  const isSmall = data !== undefined && JSON.stringify(data).length <= DATA_CHARACTERS_MAX
+  const record = isSmall ? { ...rest, data } : rest
   // A trailer is one line of Latin-1.
   return { error: message.replace(/[^\x20-\x7e\xa0-\xff]+/g, ' '), failure: percentEncode(JSON.stringify(record)) }
 }
