@@ -12,6 +12,8 @@ import { ended, Place, seeded } from './program.ts'
 const BASE = '/dev/shm'
 const MIB = 1024 * 1024
 const ABSENT = 'bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy'
+/** What is added would be provided, which opens connections that were closed. */
+const QUIET = { 'Routing.Type': 'none' }
 const skip = buildGoPeer() ?? false
 
 /** What became of a stream that was written to. */
@@ -56,7 +58,7 @@ for (const [security, protocol] of [
   ['noise', '/noise'],
 ] as const) {
   test(`by ${security}, whoever dials: identify, ping, and files of all sizes`, { skip }, async () => {
-    await using daemon = await Daemon.start({ base: BASE })
+    await using daemon = await Daemon.start({ base: BASE, config: QUIET })
     await using peer = await GoPeer.start([`-security=${security}`])
     for (const dialler of ['ours', 'theirs']) {
       if (dialler === 'ours') await daemon.ok(['swarm', 'connect', peer.address])
@@ -288,7 +290,7 @@ test('providers, peers and names are found in the DHT, whoever has put them ther
 
 test('a private network is for those who have its key', { skip }, async () => {
   const key = `/key/swarm/psk/1.0.0/\n/base16/\n${randomBytes(32).toString('hex')}\n`
-  await using daemon = await Daemon.start({ base: BASE, files: { 'swarm.key': key } })
+  await using daemon = await Daemon.start({ base: BASE, files: { 'swarm.key': key }, config: QUIET })
   const file = daemon.place.path('repo', 'swarm.key')
   await using inside = await GoPeer.start(['-swarm-key', file])
   await using outside = await GoPeer.start()
@@ -305,7 +307,7 @@ test('a private network is for those who have its key', { skip }, async () => {
 
 test('WebSockets, whoever listens', { skip }, async () => {
   const listening = ['/ip4/127.0.0.1/tcp/0/ws']
-  await using daemon = await Daemon.start({ base: BASE, config: { 'Addresses.Swarm': listening } })
+  await using daemon = await Daemon.start({ base: BASE, config: { ...QUIET, 'Addresses.Swarm': listening } })
   await using peer = await GoPeer.start(['-listen=/ip4/127.0.0.1/tcp/0/ws'])
   const [address] = (await daemon.ok(['swarm', 'addrs', 'listen'])).split('\n')
   assert.match(address ?? '', /\/ws$/)
