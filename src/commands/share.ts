@@ -57,12 +57,15 @@ export const share = defineCommand({
   },
   async *run(input, { node, source, globals, signal }) {
     if (globals.offline) throw new Failure('usage', 'nothing can be shared with --offline', { hint: 'leave it out' })
-    const [{ addShared, FetchCounter, sharedAddresses }, { encodeTicket }, { formatCid }] = await Promise.all([
-      import('../node/share.ts'),
-      import('../node/ticket.ts'),
-      import('../node/cid.ts'),
-    ])
+    const [{ addShared, FetchCounter, sharedAddresses }, { keepWhile }, { encodeTicket }, { formatCid }] =
+      await Promise.all([
+        import('../node/share.ts'),
+        import('../node/gc.ts'),
+        import('../node/ticket.ts'),
+        import('../node/cid.ts'),
+      ])
     const shared = await addShared(node, source, { pin: input.pin, signal })
+    using _kept = keepWhile(node.repo, shared.root)
     const counter = await FetchCounter.of(node.repo.blocks, shared.root, { signal })
     const network = await node.network({ signal, serves: cid => counter.has(cid) })
     const addresses = sharedAddresses(network.swarm)

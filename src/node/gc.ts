@@ -17,6 +17,19 @@ export interface CollectOptions extends Waiting {
   readonly bytesMax?: number | undefined
 }
 
+/** What calls in this process need for as long as they run, without a pin. */
+const neededRoots = new WeakMap<Repo, Set<CID>>()
+
+/** Keeps a DAG from the collections of this process until what it returns is disposed of; other processes see the run. */
+export function keepWhile(repo: Repo, root: CID): Disposable {
+  const roots = neededRoots.get(repo) ?? new Set()
+  neededRoots.set(repo, roots)
+  // A CID of its own: two calls may need the same DAG.
+  const own = CID.decode(root.bytes)
+  roots.add(own)
+  return { [Symbol.dispose]: () => roots.delete(own) }
+}
+
 /** A block that was removed. */
 export interface Removed {
   /** The raw CIDv1 of its multihash. */
@@ -36,11 +49,13 @@ export async function* collectGarbage(repo: Repo, options: CollectOptions = {}):
   const marks = new Marks(repo.blocks, signal)
   for await (const pin of repo.pins.list()) await marks.addPin(pin)
   await marks.addMfs(repo)
+  await marks.addNeeded(repo)
   const removed = collection.sweep({
     keep: multihash => marks.has(multihash),
     async remark(added) {
       for (const pin of added) await marks.addPin(pin)
       await marks.addMfs(repo)
+      await marks.addNeeded(repo)
     },
     ...{ dryRun: options.dryRun ?? false, bytesMax: options.bytesMax, signal },
   })
@@ -84,6 +99,10 @@ class Marks {
   async addMfs(repo: Repo): Promise<void> {
     const root = await repo.values.get(MFS_ROOT_KEY)
     if (root !== undefined) await this.#walk(CID.decode(root), 'partial')
+  }
+
+  async addNeeded(repo: Repo): Promise<void> {
+    for (const root of neededRoots.get(repo) ?? []) await this.#walk(root, 'partial')
   }
 
   async #walk(root: CID, extent: 'whole' | 'partial'): Promise<void> {

@@ -35,6 +35,7 @@ export class Daemon implements AsyncDisposable {
       /** Written into the repo before. */
       files?: Readonly<Record<string, string>>
       base?: string
+      profile?: string
     } = {},
   ): Promise<Daemon> {
     const program = options.program ?? PROGRAM
@@ -46,7 +47,7 @@ export class Daemon implements AsyncDisposable {
       const { status, stderr } = await ended(child)
       if (status !== 0) throw new Error(`${args.join(' ')}: ${stderr}`)
     }
-    await run(['init', '--profile=test'])
+    await run(['init', `--profile=${options.profile ?? 'test'}`])
     for (const [key, value] of Object.entries(options.config ?? {})) {
       await run(['config', '--json', key, JSON.stringify(value)])
     }

@@ -78,6 +78,39 @@ test('with a daemon beside it the ticket has the addresses of the daemon', async
   assert.match(await daemon.ok(['pin', 'ls', cid]), /recursive/)
 })
 
+test('what is shared is not collected while it is, by whomever; afterwards it is', { timeout: 120_000 }, async () => {
+  await using daemon = await Daemon.start({ base: BASE })
+  await using flatDaemon = await Daemon.start({ base: BASE, profile: 'test,flatfs' })
+  using alone = new Place(BASE)
+  using flat = new Place(BASE)
+  await alone.ok(['init', '--profile=test'])
+  await flat.ok(['init', '--profile=test,flatfs'])
+  const collect = ['repo', 'gc', '--lock-timeout=1s']
+  const inside = (place: Place): string[] => ['--api', `/unix${place.repo}/api.sock`, ...collect]
+  for (const [place, gcs] of [
+    [daemon.place, [collect, inside(daemon.place)]],
+    [flatDaemon.place, [collect, inside(flatDaemon.place)]],
+    [alone, [collect]],
+    [flat, [collect]],
+  ] as const) {
+    using there = new Place(BASE)
+    const bytes = Buffer.from(seeded(1 << 20, 9))
+    writeFileSync(place.path('data.bin'), bytes)
+    const { over, ticket } = await share(place.start(['share', 'data.bin']))
+    // Other calls come and go: the daemon is idle but for the sharing.
+    await place.ok(['add', '-Q'], { input: 'something else' })
+    // A collection may wait for the sharing, and be refused; it may not take anything.
+    for (const gc of gcs) await place.run(gc)
+    await bare(there, ['get', ticket])
+    assert.ok(readFileSync(there.path('data.bin')).equals(bytes))
+    const { status, stderr } = await over
+    assert.equal(status, 0, stderr)
+    await place.ok(['repo', 'gc'])
+    const cid = await place.ok(['add', '-nQ', 'data.bin'])
+    assert.equal((await place.run(['cat', '--offline', cid])).status, 3, 'nobody keeps it any longer')
+  }
+})
+
 test('sharing ends with 130 when it is interrupted, with 4 when its time is over', async () => {
   using here = new Place(BASE)
   await here.ok(['init', '--profile=test'])
