@@ -20,11 +20,27 @@ export function repoPlace(option: string | undefined, io: Io): RepoPlace {
   return { path: join(nonEmpty(io.env.HOME) ?? homedir(), '.tsipfs'), named: false }
 }
 
-/** Returns a fresh folder for a repo that ends with the command, and what removes it. */
+/**
+ * Returns a fresh folder for a repo that ends with the command, and what removes it. Those that runs which were killed
+ * have left are removed first.
+ */
 export async function temporaryFolder(): Promise<{ path: string; remove: () => Promise<void> }> {
-  const [{ mkdtemp, rm }, { tmpdir }] = await Promise.all([import('node:fs/promises'), import('node:os')])
-  const path = await mkdtemp(join(tmpdir(), 'tsipfs-'))
-  return { path, remove: () => rm(path, { recursive: true, force: true }) }
+  const [{ mkdtemp, readdir, rm }, { tmpdir }, { isGone, OWNER_PATTERN, ownOwner }] = await Promise.all([
+    import('node:fs/promises'),
+    import('node:os'),
+    import('../repo/owner.ts'),
+  ])
+  const folder = tmpdir()
+  const remove = (path: string): Promise<void> => rm(path, { recursive: true, force: true })
+  const named = new RegExp(`^tsipfs-(${OWNER_PATTERN})-\\w{6}$`)
+  for (const name of await readdir(folder).catch(() => [])) {
+    const [, owner] = named.exec(name) ?? []
+    // What cannot be removed is another user's.
+    if (owner !== undefined && owner !== ownOwner() && isGone(owner))
+      await remove(join(folder, name)).catch(() => undefined)
+  }
+  const path = await mkdtemp(join(folder, `tsipfs-${ownOwner()}-`))
+  return { path, remove: () => remove(path) }
 }
 
 function expandHome(path: string, io: Io): string {

@@ -1,13 +1,14 @@
 import * as fs from 'node:fs'
-import { constants, type PathLike, type Stats } from 'node:fs'
-import { errorCode, systemFailure } from '../contract/failure.ts'
-import { nameToBytes } from '../contract/surrogate-escape.ts'
+import { constants, type Stats } from 'node:fs'
+import { errorCode, Failure, isAbort, systemFailure } from '../contract/failure.ts'
+import { anonymousPart, openPart, pathOf } from './part-files.ts'
 import type { TarHeader, TarTime } from './tar.ts'
 
 /** Pieces from this size on are written in the thread pool, while the next are read and hashed. */
 const POOL_BYTES_MIN = 32 * 1024
 const FIFO_POLL_MS = 20
-const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
+/** A part with less than this is not worth to be kept. */
+const KEPT_BYTES_MIN = 256 * 1024
 
 /** Where a file goes. */
 export interface FilePlace {
@@ -22,11 +23,6 @@ interface PutOptions {
   readonly noClobber: boolean
   readonly signal?: AbortSignal | undefined
   readonly wrote?: ((bytes: number) => void) | undefined
-}
-
-/** Returns a path as the system takes it: names that are not UTF-8 (surrogate-escape.ts) as bytes. */
-export function pathOf(path: string): PathLike {
-  return path.isWellFormed() ? path : Buffer.from(nameToBytes(path))
 }
 
 /** Does what may be refused by the system, and throws that as a Failure. */
@@ -61,29 +57,10 @@ function timeFor({ seconds, nanoseconds }: TarTime): number | Date {
   return time < 0 ? new Date(time * 1000) : time
 }
 
-const PART = /^\.tsipfs-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.part$/
-const PART_AGE_MS_MAX = 7 * 24 * 60 * 60 * 1000
-
-/** Removes from a folder what runs that were killed long ago have left there. Cleaning up fails silently. */
-export function sweepParts(folder: string, now: number): void {
-  try {
-    for (const name of fs.readdirSync(pathOf(folder))) {
-      if (!PART.test(name)) continue
-      const part = `${folder}/${name}`
-      const stat = fs.lstatSync(pathOf(part), { throwIfNoEntry: false })
-      if (stat?.isFile() === true && now - stat.mtimeMs > PART_AGE_MS_MAX) fs.unlinkSync(pathOf(part))
-    }
-  } catch {
-    // What cannot be listed or removed is in nobody's way.
-  }
-}
-
-/** Returns a name for a file that is not complete yet; no two are the same. */
-function temporaryPath(folder: string): string {
-  return `${folder}/.tsipfs-${crypto.randomUUID()}.part`
-}
-
-/** Writes a file beside its place, and moves it there when it is complete, with its mode and time. */
+/**
+ * Writes a file beside its place, and moves it there when it is complete, with its mode and time. Of one whose CID is
+ * known the part stays when the run is ended, or the rest cannot be had.
+ */
 export async function putFile(
   place: FilePlace,
   header: TarHeader,
@@ -91,12 +68,18 @@ export async function putFile(
   there: Stats | undefined,
   options: PutOptions,
 ): Promise<void> {
-  const temporary = temporaryPath(place.folder)
-  const descriptor = withSystem(place.shown, () => fs.openSync(pathOf(temporary), CREATE, 0o600))
+  const { path: part, descriptor } = withSystem(place.shown, () => openPart(place.folder, header.cid))
+  let written = 0
+  const wrote = (bytes: number): void => {
+    written += bytes
+    options.wrote?.(bytes)
+  }
   try {
     try {
-      await writeAll(descriptor, content, place.shown, options)
+      await writeAll(descriptor, content, place.shown, { ...options, wrote })
       withSystem(place.shown, () => {
+        // A part that was taken over may have been longer.
+        fs.ftruncateSync(descriptor, written)
         const time = timeFor(header.mtime)
         fs.futimesSync(descriptor, time, time)
         const mode = header.mode & 0o777
@@ -105,12 +88,21 @@ export async function putFile(
     } finally {
       fs.closeSync(descriptor)
     }
-    moveInto(temporary, place, there, options)
+    moveInto(part, place, there, options)
   } catch (error) {
-    removeQuietly(temporary)
+    const isKept = header.cid !== undefined && written >= KEPT_BYTES_MIN && canGoOn(error)
+    if (!isKept) removeQuietly(part)
     throw error
   }
 }
+
+/** Returns true for what ends a run that may succeed another time: the rest was not to be had, or nobody waits for it. */
+function canGoOn(error: unknown): boolean {
+  if (isAbort(error)) return true
+  return error instanceof Failure && GO_ON_KINDS.has(error.kind)
+}
+
+const GO_ON_KINDS: ReadonlySet<string> = new Set(['interrupted', 'terminated', 'timeout', 'network', 'not-found'])
 
 /** Makes a symbolic link beside its place, and moves it there. */
 export async function putSymlink(
@@ -119,7 +111,7 @@ export async function putSymlink(
   there: Stats | undefined,
   options: PutOptions,
 ): Promise<void> {
-  const temporary = temporaryPath(place.folder)
+  const temporary = anonymousPart(place.folder)
   const time = timeFor(header.mtime)
   withSystem(place.shown, () => fs.symlinkSync(pathOf(header.target ?? ''), pathOf(temporary)))
   try {

@@ -6,14 +6,13 @@ import {
   closeSync,
   type FilePlace,
   openSync,
-  pathOf,
   putFile,
   putSymlink,
-  sweepParts,
   utimesSync,
   withSystem,
   writeThrough,
 } from './get-files.ts'
+import { pathOf, sweepParts } from './part-files.ts'
 import type { TarHeader } from './tar.ts'
 import type { TarEntry } from './untar.ts'
 

@@ -4,6 +4,7 @@ import type { Block, Blocks, Waiting } from '../repo/roles.ts'
 import type { PbLink } from './dag-pb.ts'
 import { listDirectory } from './directory.ts'
 import { readFile } from './file-reader.ts'
+import type { KeptFiles } from './kept-files.ts'
 import { encodeTarHeader, paddingOf, TAR_BLOCK_BYTES, type TarHeader, type TarTime } from './tar.ts'
 import { type DirectoryEntry, entryOf, type FileEntry, openEntry, type UnixfsEntry } from './unixfs-entry.ts'
 
@@ -18,6 +19,10 @@ type PackBlocks = Pick<Blocks, 'get' | 'getMany'>
 export interface TarOptions extends Waiting {
   /** Times to the nanosecond, which only newer programs read. */
   readonly nanoseconds: boolean
+  /** The CIDs of files of more than one block. */
+  readonly cids?: boolean
+  /** Is asked before blocks of what lies at a path of the archive are read: it may have them. */
+  readonly kept?: Pick<KeptFiles, 'block' | 'file'> | undefined
 }
 
 /**
@@ -57,16 +62,16 @@ export async function* packTar(
 class Folder {
   readonly #blocks: PackBlocks
   readonly #path: string
-  readonly #options: Waiting
+  readonly #options: Pick<TarOptions, 'signal' | 'kept'>
   readonly #links: AsyncIterator<PbLink>
   /** Entries whose blocks are being read. */
   readonly #asked: PbLink[] = []
   readonly #read: AsyncIterator<Block> | undefined
 
-  constructor(blocks: PackBlocks, entry: DirectoryEntry, path: string, depth: number, options: Waiting) {
+  constructor(blocks: PackBlocks, entry: DirectoryEntry, path: string, depth: number, options: TarOptions) {
     this.#blocks = blocks
     this.#path = path
-    this.#options = { signal: options.signal }
+    this.#options = { signal: options.signal, kept: options.kept }
     this.#links = listDirectory(blocks, entry.node, entry.unixfs, this.#options)[Symbol.asyncIterator]()
     if (depth < AHEAD_DEPTH_MAX) {
       this.#read = blocks.getMany(this.#cids(), this.#options)[Symbol.asyncIterator]()
@@ -78,6 +83,7 @@ class Folder {
       const next = await this.#links.next()
       if (next.done === true) return
       this.#asked.push(next.value)
+      await this.#options.kept?.block(next.value.cid, `${this.#path}/${next.value.name}`)
       yield next.value.cid
     }
   }
@@ -130,6 +136,7 @@ class Writer {
   }
 
   async *add(blocks: PackBlocks, entry: UnixfsEntry, name: string): AsyncIterable<Uint8Array> {
+    if (entry.kind === 'file') await this.#options.kept?.file(entry.root, name)
     const size = entry.kind === 'file' ? await sizeOf(blocks, entry, this.#options) : 0
     const header: TarHeader = {
       name,
@@ -138,6 +145,10 @@ class Writer {
       mode: entry.mode ?? MODES[entry.kind],
       mtime: timeOf(entry) ?? this.#now,
       target: entry.kind === 'symlink' ? entry.target : undefined,
+      cid:
+        this.#options.cids === true && entry.kind === 'file' && entry.root.links.length > 0
+          ? String(entry.cid)
+          : undefined,
     }
     yield* this.#write(encodeTarHeader(header, this.#options))
     if (entry.kind !== 'file') return

@@ -29,7 +29,12 @@ export interface TarHeader {
   readonly mtime: TarTime
   /** Where a symbolic link points. */
   readonly target?: string | undefined
+  /** The CID of a file; in archives for programs that go on with what they have of it, and a comment to all others. */
+  readonly cid?: string | undefined
 }
+
+/** The comment that holds a CID. */
+const CID_COMMENT = /^cid:([A-Za-z0-9]{20,200})$/
 
 const TYPE_FLAGS = { file: '0', symlink: '2', directory: '5' } as const
 
@@ -41,6 +46,7 @@ export function encodeTarHeader(header: TarHeader, options: { readonly nanosecon
   const records: Uint8Array[] = []
   const binary = [header.name, header.target ?? ''].some(text => !text.isWellFormed())
   if (binary) records.push(record('hdrcharset', nameToBytes('BINARY')))
+  if (header.cid !== undefined) records.push(record('comment', nameToBytes(`cid:${header.cid}`)))
   if (!fits(name)) records.push(record('path', name))
   if (!fits(target)) records.push(record('linkpath', target))
   if (header.size > OCTAL_11_MAX) records.push(record('size', nameToBytes(String(header.size))))
@@ -194,6 +200,11 @@ export function decodeExtended(body: Uint8Array): Map<string, string> {
     at = end
   }
   return records
+}
+
+/** Returns the CID that the records of an extended header name. */
+export function cidIn(records: ReadonlyMap<string, string>): string | undefined {
+  return CID_COMMENT.exec(records.get('comment') ?? '')?.[1]
 }
 
 /** Decodes the decimal seconds of a record. Throws `failed`. */

@@ -1,4 +1,5 @@
 import {
+  cidIn,
   decodeExtended,
   decodeTarHeader,
   decodeTime,
@@ -83,6 +84,7 @@ function headerOf(raw: RawHeader, records: ReadonlyMap<string, string>): TarHead
     mode: raw.mode & 0o7777,
     mtime: time === undefined ? { seconds: raw.seconds, nanoseconds: 0 } : decodeTime(time),
     target: type === 'symlink' ? (records.get('linkpath') ?? raw.target) : undefined,
+    cid: type === 'file' ? cidIn(records) : undefined,
   }
 }
 
