@@ -14,14 +14,16 @@ export class Daemon implements AsyncDisposable {
   #child: ChildProcessByStdio<Writable, Readable, Readable>
   #over: Promise<Ended>
   readonly #args: readonly string[]
+  readonly #within: readonly string[]
   peer = ''
   /** Where peers reach it, with its id. */
   address = ''
 
-  private constructor(program: string, place: Place, args: readonly string[]) {
+  private constructor(program: string, place: Place, args: readonly string[], within: readonly string[]) {
     this.program = program
     this.place = place
     this.#args = args
+    this.#within = within
     this.#child = this.start(['daemon', ...args])
     this.#over = ended(this.#child, { timeoutMs: 300_000 })
   }
@@ -36,6 +38,8 @@ export class Daemon implements AsyncDisposable {
       files?: Readonly<Record<string, string>>
       base?: string
       profile?: string
+      /** What stands before each command, to put it elsewhere: into a network namespace. */
+      within?: readonly string[]
     } = {},
   ): Promise<Daemon> {
     const program = options.program ?? PROGRAM
@@ -52,7 +56,7 @@ export class Daemon implements AsyncDisposable {
       await run(['config', '--json', key, JSON.stringify(value)])
     }
     for (const [name, text] of Object.entries(options.files ?? {})) writeFileSync(join(place.repo, name), text)
-    const daemon = new Daemon(program, place, options.args ?? [])
+    const daemon = new Daemon(program, place, options.args ?? [], options.within ?? [])
     await daemon.#ready()
     return daemon
   }
@@ -90,8 +94,9 @@ export class Daemon implements AsyncDisposable {
 
   /** Starts a command on its repo. Whoever starts it ends it. */
   start(args: readonly string[]): ChildProcessByStdio<Writable, Readable, Readable> {
-    const { place, program } = this
-    return spawn(program, args, { cwd: place.folder, env: environment(place), stdio: ['pipe', 'pipe', 'pipe'] })
+    const { place } = this
+    const [program = '', ...words] = [...this.#within, this.program, ...args]
+    return spawn(program, words, { cwd: place.folder, env: environment(place), stdio: ['pipe', 'pipe', 'pipe'] })
   }
 
   /** Runs a command on its repo to its end. */
