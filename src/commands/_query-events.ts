@@ -1,3 +1,5 @@
+import { flag } from '../contract/params.ts'
+import { maybe } from '../contract/shape.ts'
 import type { QueryEvent } from '../node/network/network.ts'
 
 /** A query event as Kubo sends it. */
@@ -7,6 +9,16 @@ export interface QueryRecord {
   readonly Responses: readonly { readonly ID: string; readonly Addrs: readonly string[] }[] | null
   readonly Extra: string
 }
+
+/** The shape of it. */
+export const QUERY_SHAPE = {
+  ID: 'text',
+  Type: 'int: 1 a peer answered, 2 the last peer, 3 an error, 4 a provider, 5 a value, 6 a peer is added, 7 a peer is dialled',
+  Responses: maybe([{ ID: 'text', Addrs: maybe(['text']) }]),
+  Extra: 'text',
+} as const
+
+export const verboseOption = flag('Print the steps of the search', { short: 'v' })
 
 export const SENDING_QUERY = 0
 export const PEER_RESPONSE = 1

@@ -1,24 +1,12 @@
 import { type Caller, type Context, defineCommand, type View } from '../contract/command.ts'
 import { Failure } from '../contract/failure.ts'
 import { choice, files, flag, type Input, int, text, texts } from '../contract/params.ts'
-import type { CarBytes } from '../node/importer/add-record.ts'
+import type { AddRecord } from '../node/importer/add-record.ts'
 import { escapeName } from './_escape.ts'
 import { LineWriter } from './_lines.ts'
 
 /** What `run` yields: how far a file is (`Bytes`), or what was added (`Hash`). */
-interface Added {
-  readonly Name: string
-  readonly Hash?: string
-  readonly Bytes?: number
-  /** The size of the file that is under way, when it is known. */
-  readonly Total?: number
-  /** The cumulative size of its DAG. */
-  readonly Size?: string
-  readonly Mode?: string
-  readonly Mtime?: number
-  readonly MtimeNsecs?: number
-  /** Bytes of the CAR; in base64 once they have travelled. */
-  readonly Car?: string | CarBytes
+interface Added extends AddRecord {
   /** With --watch and --ipns: the name that points to the root before, or why it does not. */
   readonly Ipns?: string
   readonly Unpublished?: string

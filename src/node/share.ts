@@ -3,6 +3,7 @@ import type { SourceEntry } from '../contract/source.ts'
 import type { Blocks, Waiting } from '../repo/roles.ts'
 import { childrenOf, visitDag } from './dag-walk.ts'
 import { addAll } from './importer/add.ts'
+import { ADD_PLAIN } from './importer/plain-options.ts'
 import { keyOf } from './network/bitswap/cid.ts'
 import type { BitswapWatcher, Swarm } from './network/network.ts'
 import type { Node } from './node.ts'
@@ -35,7 +36,7 @@ export async function addShared(
   const { signal } = options
   const tops: { name: string; cid: CID; size: number }[] = []
   let root: { cid: CID; size: number } | undefined
-  for await (const event of addAll(node, source, { ...PLAIN, signal })) {
+  for await (const event of addAll(node, source, { ...ADD_PLAIN, wrapWithDirectory: true, pin: false, signal })) {
     if (!('cid' in event) || event.name.includes('/')) continue
     if (event.name === '') root = event
     else tops.push(event)
@@ -48,39 +49,6 @@ export async function addShared(
   const size = (tops.length === 1 ? only : root)?.size ?? 0
   return isNamed ? { root: root.cid, name: only.name, cid, size } : { root: cid, name: undefined, cid, size }
 }
-
-/** As `add` without options. */
-const PLAIN = {
-  wrapWithDirectory: true,
-  emptyDirs: true,
-  onlyHash: false,
-  silent: false,
-  progress: false,
-  pin: false,
-  pinName: undefined,
-  toFiles: undefined,
-  checkpoint: false,
-  fscache: false,
-  fastProvideRoot: undefined,
-  fastProvideDag: undefined,
-  fastProvideWait: undefined,
-  chunker: undefined,
-  trickle: undefined,
-  rawLeaves: undefined,
-  cidVersion: undefined,
-  hash: undefined,
-  inline: false,
-  inlineLimit: 32,
-  maxFileLinks: undefined,
-  maxDirectoryLinks: undefined,
-  maxHamtFanout: undefined,
-  preserveMode: false,
-  preserveMtime: false,
-  mode: undefined,
-  mtime: undefined,
-  mtimeNsecs: undefined,
-  nocopy: false,
-} as const
 
 /** Returns the addresses to hand out: those of loopback only when there are no others. */
 export function sharedAddresses(swarm: Pick<Swarm, 'addresses'>): string[] {

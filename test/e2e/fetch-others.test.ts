@@ -1,6 +1,9 @@
 /** Fetching large files by TLS and by Noise, from and to Kubo, and from gateways. */
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import { Daemon, KUBO } from './daemons.ts'
 import { Place, seeded } from './program.ts'
@@ -86,6 +89,37 @@ test('a gateway alone is enough, by an option, the config or a variable; the net
     await getsFile(place, file, '--offline')
   }
   assert.match(await a.ok(['bitswap', 'stat']), /blocks sent: 0\n/)
+})
+
+test('a file comes from a gateway with one request, block by block where it gives no CARs', async () => {
+  await using a = await Daemon.start({ base: BASE })
+  const file = await addFile(a, 16 * MIB, 11)
+  const target = readFileSync(a.place.path('repo', 'gateway'), 'utf8')
+  for (const givesCars of [true, false]) {
+    const asked: string[] = []
+    const server = createServer(async (request, response) => {
+      const url = request.url ?? ''
+      asked.push(url)
+      if (!givesCars && url.includes('format=car')) {
+        response.writeHead(406).end()
+        return
+      }
+      const answer = await fetch(`${target}${url}`)
+      response.writeHead(answer.status, { 'Content-Type': answer.headers.get('content-type') ?? '' })
+      Readable.fromWeb(answer.body as never).pipe(response)
+    })
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+    using place = new Place(BASE)
+    try {
+      await place.ok(['init', '--profile=test'])
+      const { port } = server.address() as AddressInfo
+      await getsFile(place, file, '--gateway', `http://127.0.0.1:${port}`)
+      assert.equal(asked.length, givesCars ? 1 : 66, asked.slice(0, 5).join(' '))
+    } finally {
+      server.closeAllConnections()
+      server.close()
+    }
+  }
 })
 
 test('a gateway and a peer at once: who has it gives it; and a daemon asks the gateway of a command', async () => {

@@ -1,8 +1,7 @@
 import { defineCommand } from '../../contract/command.ts'
 import { Failure } from '../../contract/failure.ts'
-import { argumentList, flag } from '../../contract/params.ts'
-import { maybe } from '../../contract/shape.ts'
-import { FINAL_PEER, queryRecords, stamp, verboseText } from '../_query-events.ts'
+import { argumentList } from '../../contract/params.ts'
+import { FINAL_PEER, QUERY_SHAPE, queryRecords, stamp, verboseOption, verboseText } from '../_query-events.ts'
 
 export const routingFindpeer = defineCommand({
   path: 'routing findpeer',
@@ -11,15 +10,10 @@ export const routingFindpeer = defineCommand({
   examples: [{ line: 'tsipfs routing findpeer 12D3Koo…', explains: 'Print where a peer can be reached.' }],
   needs: 'network',
   worksWithoutRepo: true,
-  result: {
-    ID: 'text',
-    Type: 'int: 1 a peer answered, 2 the last peer, 3 an error, 4 a provider, 5 a value, 6 a peer is added, 7 a peer is dialled',
-    Responses: maybe([{ ID: 'text', Addrs: maybe(['text']) }]),
-    Extra: 'text',
-  },
+  result: QUERY_SHAPE,
   params: {
     peer: argumentList('peerID', 'The peer to find', { complete: 'peer' }),
-    verbose: flag('Print the steps of the search', { short: 'v' }),
+    verbose: verboseOption,
   },
   async *run(input, { node, signal }) {
     const [{ formatName, parseName }] = await Promise.all([import('../../node/ipns/name.ts')])

@@ -1,8 +1,7 @@
 import { defineCommand } from '../../contract/command.ts'
 import { Failure } from '../../contract/failure.ts'
 import { argumentList, flag, int } from '../../contract/params.ts'
-import { maybe } from '../../contract/shape.ts'
-import { PROVIDER, queryRecords, stamp, verboseText } from '../_query-events.ts'
+import { PROVIDER, QUERY_SHAPE, queryRecords, stamp, verboseText } from '../_query-events.ts'
 
 export const routingFindprovs = defineCommand({
   path: 'routing findprovs',
@@ -11,12 +10,7 @@ export const routingFindprovs = defineCommand({
   examples: [{ line: 'tsipfs routing findprovs -n 1 bafy…', explains: 'Print the first provider.' }],
   needs: 'network',
   worksWithoutRepo: true,
-  result: {
-    ID: 'text',
-    Type: 'int: 1 a peer answered, 2 the last peer, 3 an error, 4 a provider, 5 a value, 6 a peer is added, 7 a peer is dialled',
-    Responses: maybe([{ ID: 'text', Addrs: maybe(['text']) }]),
-    Extra: 'text',
-  },
+  result: QUERY_SHAPE,
   params: {
     key: argumentList('key', 'The CID to find providers of', { complete: 'cid' }),
     verbose: flag('Print the steps of the search, and addresses', { short: 'v' }),

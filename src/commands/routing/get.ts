@@ -1,7 +1,6 @@
 import { defineCommand } from '../../contract/command.ts'
 import { argument } from '../../contract/params.ts'
-import { maybe } from '../../contract/shape.ts'
-import { VALUE } from '../_query-events.ts'
+import { QUERY_SHAPE, VALUE } from '../_query-events.ts'
 
 export const routingGet = defineCommand({
   path: 'routing get',
@@ -14,12 +13,7 @@ export const routingGet = defineCommand({
   experimental: true,
   worksWithoutRepo: true,
   output: 'value',
-  result: {
-    ID: 'text',
-    Type: 'int: 1 a peer answered, 2 the last peer, 3 an error, 4 a provider, 5 a value, 6 a peer is added, 7 a peer is dialled',
-    Responses: maybe([{ ID: 'text', Addrs: maybe(['text']) }]),
-    Extra: 'text',
-  },
+  result: QUERY_SHAPE,
   params: { key: argument('key', 'The key to find a value for') },
   async *run(input, { node, signal }) {
     const { valueOfKey } = await import('../../node/routing-values.ts')

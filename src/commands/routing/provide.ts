@@ -1,7 +1,6 @@
 import { defineCommand } from '../../contract/command.ts'
 import { argumentList, flag } from '../../contract/params.ts'
-import { maybe } from '../../contract/shape.ts'
-import { FINAL_PEER, queryRecords, stamp, verboseText } from '../_query-events.ts'
+import { FINAL_PEER, QUERY_SHAPE, queryRecords, stamp, verboseOption, verboseText } from '../_query-events.ts'
 
 export const routingProvide = defineCommand({
   path: 'routing provide',
@@ -10,15 +9,10 @@ export const routingProvide = defineCommand({
   examples: [{ line: 'tsipfs routing provide bafy…', explains: 'Announce one block, and wait until it is done.' }],
   needs: 'daemon',
   deprecated: true,
-  result: {
-    ID: 'text',
-    Type: 'int: 1 a peer answered, 2 the last peer, 3 an error, 4 a provider, 5 a value, 6 a peer is added, 7 a peer is dialled',
-    Responses: maybe([{ ID: 'text', Addrs: maybe(['text']) }]),
-    Extra: 'text',
-  },
+  result: QUERY_SHAPE,
   params: {
     key: argumentList('key', 'The CIDs to announce', { stdin: true, complete: 'cid' }),
-    verbose: flag('Print the steps of the search', { short: 'v' }),
+    verbose: verboseOption,
     recursive: flag('Announce all blocks below them too', { short: 'r' }),
   },
   async *run(input, { node, signal }) {

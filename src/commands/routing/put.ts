@@ -1,8 +1,7 @@
 import { defineCommand } from '../../contract/command.ts'
 import { Failure } from '../../contract/failure.ts'
 import { argument, files, flag } from '../../contract/params.ts'
-import { maybe } from '../../contract/shape.ts'
-import { VALUE } from '../_query-events.ts'
+import { QUERY_SHAPE, VALUE } from '../_query-events.ts'
 
 export const routingPut = defineCommand({
   path: 'routing put',
@@ -15,12 +14,7 @@ export const routingPut = defineCommand({
   experimental: true,
   writes: true,
   output: 'value',
-  result: {
-    ID: 'text',
-    Type: 'int: 1 a peer answered, 2 the last peer, 3 an error, 4 a provider, 5 a value, 6 a peer is added, 7 a peer is dialled',
-    Responses: maybe([{ ID: 'text', Addrs: maybe(['text']) }]),
-    Extra: 'text',
-  },
+  result: QUERY_SHAPE,
   params: {
     key: argument('key', 'The key to store the value at'),
     value: files('value-file', 'The value to store', { many: false }),

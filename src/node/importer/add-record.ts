@@ -7,8 +7,10 @@ import type { TopEntry } from './import-tree.ts'
 export interface AddRecord {
   readonly Name: string
   readonly Hash?: string
+  /** How far a file is, and its size, when it is known. */
   readonly Bytes?: number
   readonly Total?: number
+  /** The cumulative size of its DAG. */
   readonly Size?: string
   readonly Mode?: string
   readonly Mtime?: number

@@ -9,42 +9,12 @@ import { freshRepo } from '../../repo/fresh-repo.suite.ts'
 import type { Repo } from '../../repo/roles.ts'
 import { openNode } from '../open.ts'
 import { type AddOptions, addAll } from './add.ts'
+import { ADD_PLAIN } from './plain-options.ts'
 
 const KEYS = '/cache/add/'
 const DAY_MS = 24 * 60 * 60 * 1000
 
-const OPTIONS: AddOptions = {
-  wrapWithDirectory: false,
-  emptyDirs: true,
-  onlyHash: false,
-  silent: false,
-  progress: false,
-  pin: true,
-  pinName: undefined,
-  toFiles: undefined,
-  checkpoint: true,
-  checkpointMs: 0,
-  fscache: false,
-  fastProvideRoot: undefined,
-  fastProvideDag: undefined,
-  fastProvideWait: undefined,
-  chunker: 'size-1000',
-  trickle: undefined,
-  rawLeaves: undefined,
-  cidVersion: 1,
-  hash: undefined,
-  inline: false,
-  inlineLimit: 32,
-  maxFileLinks: undefined,
-  maxDirectoryLinks: undefined,
-  maxHamtFanout: undefined,
-  preserveMode: false,
-  preserveMtime: false,
-  mode: undefined,
-  mtime: undefined,
-  mtimeNsecs: undefined,
-  nocopy: false,
-}
+const OPTIONS: AddOptions = { ...ADD_PLAIN, checkpoint: true, checkpointMs: 0, chunker: 'size-1000', cidVersion: 1 }
 
 function bytesOf(name: string): Uint8Array {
   return Buffer.concat(Array.from({ length: 100 }, (_, nth) => createHash('sha256').update(`${name}${nth}`).digest()))

@@ -9,26 +9,8 @@ import type { SourceEntry } from '../../contract/source.ts'
 import { memoryBlocks } from '../../repo/memory.ts'
 import type { Config } from '../../repo/roles.ts'
 import { type Imported, TreeImport } from './import-tree.ts'
+import { IMPORT_PLAIN } from './plain-options.ts'
 import { type ImportOptions, importSettingsOf } from './settings.ts'
-
-const PLAIN: ImportOptions = {
-  chunker: undefined,
-  trickle: undefined,
-  rawLeaves: undefined,
-  cidVersion: undefined,
-  hash: undefined,
-  inline: false,
-  inlineLimit: 32,
-  maxFileLinks: undefined,
-  maxDirectoryLinks: undefined,
-  maxHamtFanout: undefined,
-  preserveMode: false,
-  preserveMtime: false,
-  mode: undefined,
-  mtime: undefined,
-  mtimeNsecs: undefined,
-  nocopy: false,
-}
 
 function noise(length: number): Uint8Array {
   const parts: Uint8Array[] = []
@@ -71,7 +53,7 @@ async function importAll(
   options: Partial<ImportOptions> = {},
   { wrap = false, config = {} }: { readonly wrap?: boolean; readonly config?: Config } = {},
 ): Promise<{ imported: Imported[]; root: CID }> {
-  const settings = importSettingsOf(config, { ...PLAIN, ...options })
+  const settings = importSettingsOf(config, { ...IMPORT_PLAIN, ...options })
   const tree = new TreeImport(memoryBlocks(), settings, {
     wrap,
     skipsEmpty: false,
@@ -200,6 +182,10 @@ test('options that do not go together are refused', () => {
     { nocopy: true, rawLeaves: false },
   ]
   for (const options of refused) {
-    assert.throws(() => importSettingsOf({}, { ...PLAIN, ...options }), { kind: 'usage' }, JSON.stringify(options))
+    assert.throws(
+      () => importSettingsOf({}, { ...IMPORT_PLAIN, ...options }),
+      { kind: 'usage' },
+      JSON.stringify(options),
+    )
   }
 })

@@ -86,6 +86,7 @@ export class Fetcher implements Exchange {
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer)
     this.#stop.abort(new DOMException('the fetch is over', 'AbortError'))
+    this.#options.gateways.close()
     this.#options.session?.close(new DOMException('the fetch is over', 'AbortError'))
   }
 }

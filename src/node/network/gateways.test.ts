@@ -1,49 +1,13 @@
 import assert from 'node:assert/strict'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { test } from 'node:test'
 import { sampleBlock } from '../../repo/blocks.suite.ts'
 import { checkBlock } from '../hash.ts'
+import { TestGateway } from './gateway.suite.ts'
 import { Gateways, gatewayBase } from './gateways.ts'
 import { gatewayUrl } from './provider-search.ts'
 
 const { cid, bytes } = sampleBlock(1, 5_000)
-
-/** A gateway that does what it is told. */
-class TestGateway implements AsyncDisposable {
-  readonly #server: Server
-  readonly asked: string[] = []
-  running = 0
-  runningMax = 0
-
-  private constructor(server: Server) {
-    this.#server = server
-  }
-
-  static async start(
-    answer: (request: IncomingMessage, response: ServerResponse) => void | Promise<void>,
-  ): Promise<TestGateway> {
-    const server = createServer(async (request, response) => {
-      gateway.asked.push(request.url ?? '')
-      gateway.running += 1
-      gateway.runningMax = Math.max(gateway.runningMax, gateway.running)
-      await answer(request, response)
-      gateway.running -= 1
-    })
-    const gateway = new TestGateway(server)
-    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-    return gateway
-  }
-
-  get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#server.closeAllConnections()
-    await new Promise(resolve => this.#server.close(resolve))
-  }
-}
 
 function gatewaysAt(urls: readonly string[], requestTimeoutMs = 10_000): Gateways {
   return new Gateways({ urls, requestTimeoutMs, check: checkBlock })

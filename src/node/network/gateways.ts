@@ -1,6 +1,7 @@
 import type { CID } from 'multiformats/cid'
 import { Failure } from '../../contract/failure.ts'
 import type { Waiting } from '../../repo/roles.ts'
+import { GatewayCars } from './gateway-cars.ts'
 
 /** So many requests to one gateway are under way at a time. */
 const REQUESTS_MAX = 16
@@ -10,6 +11,10 @@ const REDIRECTS_MAX = 3
 /** After so many failures in a row, but for "not here", a gateway is left alone. */
 const FAILURES_MAX = 5
 const RAW_TYPE = 'application/vnd.ipld.raw'
+const CAR_TYPE = 'application/vnd.ipld.car'
+const DAG_PB = 0x70
+/** A file with all its blocks, or the blocks of a folder without what lies in it. */
+const CAR_QUERY = 'format=car&dag-scope=entity&car-order=dfs&car-dups=n'
 
 export interface GatewayOptions {
   readonly urls: readonly string[]
@@ -21,7 +26,8 @@ export interface GatewayOptions {
 
 /**
  * Trustless gateways, which give blocks over HTTP: https://specs.ipfs.tech/http-gateways/trustless-gateway/. They are
- * asked one after another, the one that answered best first; every block is checked.
+ * asked one after another, the one that answered best first; every block is checked. What may have blocks below is asked for
+ * as a CAR, so that a file comes with one request; what cannot be had like that, block by block.
  */
 export class Gateways {
   readonly #options: GatewayOptions
@@ -30,7 +36,7 @@ export class Gateways {
 
   constructor(options: GatewayOptions) {
     this.#options = options
-    this.#gateways = options.urls.map(url => new Gateway(url))
+    this.#gateways = options.urls.map(url => new Gateway(url, options))
   }
 
   get size(): number {
@@ -39,8 +45,13 @@ export class Gateways {
 
   /** Adds a gateway that was found on the way, unless it is known. */
   add(url: string): void {
-    const gateway = new Gateway(url)
+    const gateway = new Gateway(url, this.#options)
     if (!this.#gateways.some(({ base }) => base === gateway.base)) this.#gateways.push(gateway)
+  }
+
+  /** Ends what is under way. */
+  close(): void {
+    for (const gateway of this.#gateways) gateway.close()
   }
 
   /** How many requests failed, and not because the block was not there. */
@@ -55,7 +66,7 @@ export class Gateways {
       options.signal?.throwIfAborted()
       if (gateway.failures >= FAILURES_MAX) continue
       try {
-        const bytes = await gateway.get(cid, this.#options, options.signal)
+        const bytes = await gateway.get(cid, options.signal)
         if (bytes !== undefined) return bytes
       } catch (error) {
         options.signal?.throwIfAborted()
@@ -89,20 +100,52 @@ function invalid(text: string, cause?: unknown): Failure {
 class Gateway {
   readonly base: string
   failures = 0
+  readonly #options: GatewayOptions
+  readonly #cars: GatewayCars
+  #takesCars = true
   #busy = 0
   readonly #waiting: (() => void)[] = []
 
-  constructor(url: string) {
+  constructor(url: string, options: GatewayOptions) {
     this.base = gatewayBase(url)
+    this.#options = options
+    this.#cars = new GatewayCars({
+      open: (cid, signal) => this.#openCar(cid, signal),
+      check: options.check,
+      stallMs: options.requestTimeoutMs,
+      onFailure: error => {
+        // Whatever is wrong with its CARs: single blocks may be right.
+        this.#takesCars = false
+        if (error instanceof Failure && error.kind === 'data-mismatch') this.failures += 1
+      },
+    })
   }
 
   /** Returns the bytes; undefined when the block is not there. */
-  async get(cid: CID, options: GatewayOptions, signal: AbortSignal | undefined): Promise<Uint8Array | undefined> {
+  async get(cid: CID, signal: AbortSignal | undefined): Promise<Uint8Array | undefined> {
+    const known = await this.#cars.expected(cid, signal)
+    if (known !== undefined) return known
+    if (cid.code === DAG_PB && this.#takesCars) {
+      const bytes = await this.#cars.fetch(cid, signal)
+      if (bytes !== undefined) {
+        this.failures = 0
+        return bytes
+      }
+    }
+    return await this.#getBlock(cid, signal)
+  }
+
+  close(): void {
+    this.#cars.close()
+  }
+
+  async #getBlock(cid: CID, signal: AbortSignal | undefined): Promise<Uint8Array | undefined> {
     await this.#enter(signal)
     try {
-      const limit = AbortSignal.timeout(options.requestTimeoutMs)
-      const bytes = await this.#fetch(cid, signal === undefined ? limit : AbortSignal.any([signal, limit]))
-      if (bytes !== undefined) await options.check(cid, bytes)
+      const limit = AbortSignal.timeout(this.#options.requestTimeoutMs)
+      const stop = signal === undefined ? limit : AbortSignal.any([signal, limit])
+      const bytes = await bodyOf(await this.#request(`${cid}?format=raw`, RAW_TYPE, stop), this.base)
+      if (bytes !== undefined) await this.#options.check(cid, bytes)
       this.failures = 0
       return bytes
     } catch (error) {
@@ -112,6 +155,17 @@ class Gateway {
       this.#busy -= 1
       this.#waiting.shift()?.()
     }
+  }
+
+  /** Returns undefined where a CAR is not to be had: a gateway that has none says so in many ways. */
+  async #openCar(cid: CID, signal: AbortSignal): Promise<AsyncIterable<Uint8Array> | undefined> {
+    const response = await this.#request(`${cid}?${CAR_QUERY}`, `${CAR_TYPE}; version=1; order=dfs; dups=n`, signal)
+    const isCar = response.headers.get('content-type')?.startsWith(CAR_TYPE) === true
+    if (response.ok && isCar && response.body !== null) return response.body
+    await response.body?.cancel()
+    const isAbsent = response.status === 404 || response.status === 410
+    if (!isAbsent) this.#takesCars = false
+    return undefined
   }
 
   async #enter(signal: AbortSignal | undefined): Promise<void> {
@@ -125,12 +179,12 @@ class Gateway {
     this.#busy += 1
   }
 
-  async #fetch(cid: CID, signal: AbortSignal): Promise<Uint8Array | undefined> {
-    let url = `${this.base}/ipfs/${cid}?format=raw`
+  async #request(path: string, type: string, signal: AbortSignal): Promise<Response> {
+    let url = `${this.base}/ipfs/${path}`
     for (let hop = 0; hop <= REDIRECTS_MAX; hop++) {
-      const response = await fetch(url, { headers: { Accept: RAW_TYPE }, redirect: 'manual', signal })
+      const response = await fetch(url, { headers: { Accept: type }, redirect: 'manual', signal })
       const target = response.status >= 300 && response.status < 400 ? response.headers.get('location') : null
-      if (target === null) return await bodyOf(response, this.base)
+      if (target === null) return response
       await response.body?.cancel()
       const next = new URL(target, url)
       if (next.protocol !== 'http:' && next.protocol !== 'https:') break
