@@ -214,3 +214,24 @@ test('Kubo and tsipfs understand each other', async (t: TestContext) => {
     assert.equal((await oneShot).stdout, 'to a process')
   }
 })
+
+test('every message of a burst arrives at Kubo', async (t: TestContext) => {
+  if (KUBO === undefined) return t.skip('KUBO_BIN is not set')
+  await using ours = await Daemon.start({ base: BASE })
+  await using kubo = await Daemon.start({ base: BASE, program: KUBO, config: { 'Pubsub.Enabled': true } })
+  await kubo.connect(ours)
+  const there = kubo.start(['pubsub', 'sub', 'burst'])
+  const heard = new Promise<string>(resolve => {
+    let text = ''
+    there.stdout.on('data', chunk => {
+      text += String(chunk)
+      if (text.length >= lines(BURST).replaceAll('\n', '').length) resolve(text)
+    })
+  })
+  await ours.until(['pubsub', 'peers', 'burst'], text => text.includes(kubo.peer))
+  await ours.ok(['pubsub', 'pub', '--lines', 'burst'], { input: lines(BURST) })
+  const limit = AbortSignal.timeout(30_000)
+  const late = new Promise<never>((_, reject) => limit.addEventListener('abort', () => reject(limit.reason)))
+  assert.equal(await Promise.race([heard, late]), lines(BURST).replaceAll('\n', ''))
+  there.kill()
+})

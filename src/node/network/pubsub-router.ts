@@ -8,7 +8,7 @@ import {
   type TopicValidatorFn,
   TopicValidatorResult,
 } from '@libp2p/gossipsub'
-import type { Startable } from '@libp2p/interface'
+import type { PeerId, Startable } from '@libp2p/interface'
 import type { PubsubMessage } from './network.ts'
 import { RPC_BYTES_MAX, seqnoBytes } from './pubsub-messages.ts'
 import type { PubsubSettings } from './pubsub-settings.ts'
@@ -17,6 +17,7 @@ import type { PubsubSettings } from './pubsub-settings.ts'
 const TOPIC_BYTES_MAX = 1024 * 1024
 /** A stream that is opened twice by chance is no reason to refuse one. */
 const STREAMS_MAX = 4
+const NOTHING = new Uint8Array(0)
 const FLOODSUB = '/floodsub/1.0.0'
 const VERDICTS = {
   accept: TopicValidatorResult.Accept,
@@ -30,12 +31,17 @@ export interface RouterHooks {
   /** Is given the messages of topics that are subscribed to, those of this node too. */
   deliver(message: PubsubMessage, topic: string): void
   heartbeat(): void
+  /** Is told the id of each message that is published, before it is sent. */
+  published(id: Uint8Array): void
+  /** Is told of a message of this node that a peer has sent back. */
+  cameBack(peer: string, id: Uint8Array): void
 }
 
 export type Router = GossipSub & Startable
 
 /** Returns a router of pubsub. It has not been started. */
 export function createRouter(components: GossipSubComponents, settings: PubsubSettings, hooks: RouterHooks): Router {
+  const own = components.peerId.toMultihash().bytes
   const options: Partial<GossipsubOpts> = {
     globalSignaturePolicy: StrictSign,
     allowPublishToZeroTopicPeers: true,
@@ -47,7 +53,12 @@ export function createRouter(components: GossipSubComponents, settings: PubsubSe
     awaitRpcHandler: true,
     awaitRpcMessageHandler: true,
     seenTTL: settings.seenMs,
-    msgIdFn: messageId,
+    msgIdFn: message => {
+      const id = messageId(message)
+      // Those of others that bear this name do not get so far.
+      if (isOwn(own, id)) hooks.published(id)
+      return id
+    },
     maxInboundDataLength: RPC_BYTES_MAX,
     maxTopicBytesPerPeer: TOPIC_BYTES_MAX,
     maxInboundStreams: STREAMS_MAX,
@@ -57,6 +68,7 @@ export function createRouter(components: GossipSubComponents, settings: PubsubSe
   }
   const router = gossipsub(options)(components)
   if (!isStartable(router)) throw new Error('the router of pubsub cannot be started')
+  takeReturned(router, own, hooks)
   if (settings.router === 'floodsub') router.protocols = [FLOODSUB]
   router.topicValidators = new ForEveryTopic(async (_source, message) => {
     const plain = toPlain(message)
@@ -68,6 +80,23 @@ export function createRouter(components: GossipSubComponents, settings: PubsubSe
   })
   router.addEventListener('gossipsub:heartbeat', () => hooks.heartbeat())
   return router
+}
+
+/** Messages of this node that come back are known: they need no checking, and nobody else to hear of them. */
+function takeReturned(router: GossipSub, own: Uint8Array, hooks: RouterHooks): void {
+  const handle: unknown = Reflect.get(router, 'handleReceivedMessage')
+  if (typeof handle !== 'function') throw new Error('the router of pubsub handles messages otherwise than expected')
+  const take = async (source: PeerId, message: { from?: Uint8Array; seqno?: Uint8Array }): Promise<void> => {
+    const { from = NOTHING, seqno = NOTHING } = message
+    if (from.length === own.length && isOwn(own, from)) hooks.cameBack(source.toString(), Buffer.concat([from, seqno]))
+    else await handle.call(router, source, message)
+  }
+  Reflect.set(router, 'handleReceivedMessage', take)
+}
+
+/** Returns whether an author, or an id that begins with one, is this node. */
+function isOwn(own: Uint8Array, bytes: Uint8Array): boolean {
+  return Buffer.compare(own, bytes.subarray(0, own.length)) === 0
 }
 
 function isStartable(router: GossipSub): router is Router {

@@ -68,6 +68,12 @@ export class PubsubStreams {
     return this.#sending.has(peer)
   }
 
+  /** Asks a peer for a message, if there is a stream to it. */
+  askBack(peer: string, id: Uint8Array): void {
+    const stream = this.#sending.get(peer)
+    if (stream?.writeStatus === 'writable') stream.send(wantOf(id))
+  }
+
   /** Resolves when the peers have taken most of what was sent to them, or take too long. */
   async room(peers: Iterable<string>, signal: AbortSignal | undefined): Promise<void> {
     for (const peer of peers) {
@@ -141,6 +147,11 @@ export class PubsubStreams {
     // Without events it is read as the sequence of chunks that it is.
     return replaced(stream, { addEventListener: undefined, [Symbol.asyncIterator]: () => pacedChunks(stream) })
   }
+}
+
+/** https://github.com/libp2p/specs/blob/master/pubsub/gossipsub/gossipsub-v1.0.md: control, its IWANT, its message id. */
+function wantOf(id: Uint8Array): Uint8Array {
+  return Uint8Array.from([id.length + 6, 0x1a, id.length + 4, 0x12, id.length + 2, 0x0a, id.length, ...id])
 }
 
 async function* pacedChunks(stream: Stream): AsyncGenerator<Uint8Array | Uint8ArrayList> {

@@ -1,3 +1,4 @@
+import type { PeerId } from '@libp2p/interface'
 import { Failure } from '../../contract/failure.ts'
 import type { Waiting } from '../../repo/roles.ts'
 import { MessageQueue } from './message-queue.ts'
@@ -5,6 +6,7 @@ import type { MessageCheck, Pubsub, PubsubMessage } from './network.ts'
 import type { Part, PartBase, PartContext, Services } from './parts.ts'
 import { pingOnce } from './ping.ts'
 import { checkSize, type SignedSizes, topicName } from './pubsub-messages.ts'
+import type { PubsubPace } from './pubsub-pace.ts'
 import type { Router, RouterHooks } from './pubsub-router.ts'
 import { type PubsubSettings, pubsubSettings } from './pubsub-settings.ts'
 import type { PubsubStreams } from './pubsub-streams.ts'
@@ -16,6 +18,8 @@ const KEPT_BYTES_MAX = 64 * 1024 * 1024
 const KEPT_HEARTBEATS = 6
 /** Time that peers of an ephemeral node have, at its end, to take what was sent. */
 const ARRIVAL_MS = 5_000
+/** How this program calls itself to its peers, but for the version. */
+const AGENT_PREFIX = 'tsipfs/'
 
 /** Returns what pubsub needs of libp2p before it is made: nothing, its router starts later. */
 export async function pubsubServices(_base: PartBase): Promise<Services> {
@@ -48,6 +52,7 @@ function disabled(context: PartContext): Pubsub {
 interface Live {
   readonly router: Router
   readonly streams: PubsubStreams
+  readonly pace: PubsubPace
   readonly sizes: SignedSizes
 }
 
@@ -60,6 +65,9 @@ class LazyPubsub implements Part<Pubsub>, RouterHooks {
   /** Bytes that the router took since each of the last heartbeats. */
   readonly #kept: number[] = [0]
   readonly #awaitHeartbeat = new Set<() => void>()
+  /** Peers that pace what they are sent by themselves. */
+  readonly #paced = new Map<string, boolean>()
+  #publishedId: Uint8Array = new Uint8Array(0)
   #live: Promise<Live> | undefined
   #isClosed = false
   #running: Live | undefined
@@ -107,14 +115,20 @@ class LazyPubsub implements Part<Pubsub>, RouterHooks {
 
   async publish(topic: Uint8Array, data: Uint8Array, { signal }: Waiting = {}): Promise<{ recipients: number }> {
     const name = topicName(topic)
-    const { router, streams, sizes } = await this.#started()
+    const { router, streams, pace, sizes } = await this.#started()
     checkSize(topic, data, sizes)
     // One after another: whoever receives them refuses sequence numbers that go back.
     const published = this.#publishing.then(async () => {
       signal?.throwIfAborted()
       await this.#room(name, data.length, signal)
-      await streams.room(router.getSubscribers(name).map(String), signal)
-      return await router.publish(name, data)
+      const subscribers = router.getSubscribers(name).map(String)
+      await streams.room(subscribers, signal)
+      await Promise.all(subscribers.map(peer => pace.ready(peer, signal)))
+      const sent = await router.publish(name, data)
+      for (const peer of sent.recipients) {
+        if (!(await this.#isPaced(peer))) pace.sent(peer.toString(), this.#publishedId, data.length)
+      }
+      return sent
     })
     this.#publishing = published.catch(() => undefined)
     const { recipients } = await published
@@ -154,6 +168,29 @@ class LazyPubsub implements Part<Pubsub>, RouterHooks {
     for (const queue of this.#subscribers.get(topic) ?? []) queue.push(message)
   }
 
+  published(id: Uint8Array): void {
+    this.#publishedId = id
+  }
+
+  cameBack(peer: string, id: Uint8Array): void {
+    this.#running?.pace.cameBack(peer, id)
+  }
+
+  /** Returns whether a peer reads no faster than it checks, one message after another: our own kind does, and this node. */
+  async #isPaced(peer: PeerId): Promise<boolean> {
+    if (peer.equals(this.#context.libp2p.peerId)) return true
+    const key = peer.toString()
+    let isPaced = this.#paced.get(key)
+    if (isPaced === undefined) {
+      const known = await this.#context.libp2p.peerStore.get(peer).catch(() => undefined)
+      const agent = Buffer.from(known?.metadata.get('AgentVersion') ?? []).toString()
+      isPaced = agent.startsWith(AGENT_PREFIX)
+      // Before it has said who it is, nothing is known of it.
+      if (agent !== '') this.#paced.set(key, isPaced)
+    }
+    return isPaced
+  }
+
   heartbeat(): void {
     this.#kept.unshift(0)
     this.#kept.length = Math.min(this.#kept.length, KEPT_HEARTBEATS)
@@ -175,21 +212,27 @@ class LazyPubsub implements Part<Pubsub>, RouterHooks {
   }
 
   async #startRouter(): Promise<Live> {
-    const [{ createRouter }, { PubsubStreams }, { publicKeyToProtobuf }] = await Promise.all([
+    const [{ createRouter }, { PubsubStreams }, { PubsubPace }, { publicKeyToProtobuf }] = await Promise.all([
       import('./pubsub-router.ts'),
       import('./pubsub-streams.ts'),
+      import('./pubsub-pace.ts'),
       import('@libp2p/crypto/keys'),
     ])
     const { libp2p, components } = this.#context
     const { privateKey, peerId, peerStore, connectionManager, logger } = components
     const streams = new PubsubStreams(components.registrar)
     const registrar = streams.registrar()
+    const pace = new PubsubPace((peer, id) => streams.askBack(peer, id))
+    libp2p.addEventListener('peer:disconnect', ({ detail }) => {
+      pace.forget(detail.toString())
+      this.#paced.delete(detail.toString())
+    })
     const inside = { privateKey, peerId, peerStore, connectionManager, logger, registrar }
     const router = createRouter(inside, this.#settings, this)
     await router.start()
     const key = publicKeyToProtobuf(privateKey.publicKey).length
     const signature = privateKey.type === 'Ed25519' ? 64 : privateKey.type === 'secp256k1' ? 72 : 512
-    this.#running = { router, streams, sizes: { author: peerId.toMultihash().bytes.length, key, signature } }
+    this.#running = { router, streams, pace, sizes: { author: peerId.toMultihash().bytes.length, key, signature } }
     this.#saving = setInterval(() => void this.#save(), SAVE_MS).unref()
     // Peers that were there before learn of it by identify; the router learns of them here.
     for (const connection of libp2p.getConnections()) {

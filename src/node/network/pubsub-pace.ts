@@ -1,0 +1,94 @@
+/** Who was sent nothing for so long has checked what it was sent before. */
+const QUIET_MS = 1_000
+/** How long a peer has to show that it took a message, and how long it is asked the first time, and at most. */
+const CONFIRM_MS = 500
+const ASK_MS = 1
+const ASK_MS_MAX = 64
+/** A peer that shows nothing so often is not asked any longer: each of its messages gets a while instead. */
+const FAILURES_MAX = 2
+const BLIND_MS = 10
+/** A larger message is not asked back: it gets a while. */
+const ASKED_BYTES_MAX = 64 * 1024
+
+interface Last {
+  readonly id: string
+  readonly idBytes: Uint8Array
+  readonly bytes: number
+  readonly at: number
+  isConfirmed: boolean
+  confirmed: () => void
+}
+
+/** Asks a peer for a message, by its id. */
+export type AskBack = (peer: string, id: Uint8Array) => void
+
+/**
+ * Paces what is published to peers that check the messages of an author side by side. Go's nodes do: a message that is
+ * overtaken by the next one is dropped, because sequence numbers only grow, and so is what does not fit into a queue of
+ * 32. Pubsub has no acknowledgement, but a peer sends back what it is asked for by id (IWANT), once it has taken it: the
+ * next message goes out when the last one has come back.
+ */
+export class PubsubPace {
+  readonly #ask: AskBack
+  readonly #last = new Map<string, Last>()
+  readonly #failures = new Map<string, number>()
+
+  constructor(ask: AskBack) {
+    this.#ask = ask
+  }
+
+  /** Takes note of a message that was sent to a peer. */
+  sent(peer: string, idBytes: Uint8Array, bytes: number): void {
+    const id = textOf(idBytes)
+    this.#last.set(peer, { id, idBytes, bytes, at: performance.now(), isConfirmed: false, confirmed: () => undefined })
+  }
+
+  /** A peer has sent back a message of ours. */
+  cameBack(peer: string, idBytes: Uint8Array): void {
+    const last = this.#last.get(peer)
+    if (last === undefined || last.id !== textOf(idBytes)) return
+    last.isConfirmed = true
+    last.confirmed()
+  }
+
+  forget(peer: string): void {
+    this.#last.get(peer)?.confirmed()
+    this.#last.delete(peer)
+    this.#failures.delete(peer)
+  }
+
+  /** Resolves when a peer has taken the last message, or takes too long. */
+  async ready(peer: string, signal: AbortSignal | undefined): Promise<void> {
+    const last = this.#last.get(peer)
+    if (last === undefined || last.isConfirmed || performance.now() - last.at > QUIET_MS) return
+    const failures = this.#failures.get(peer) ?? 0
+    if (failures >= FAILURES_MAX || last.bytes > ASKED_BYTES_MAX) return await confirmation(last, BLIND_MS, signal)
+    const deadline = performance.now() + CONFIRM_MS
+    for (let wait = ASK_MS; performance.now() < deadline; wait = Math.min(ASK_MS_MAX, wait * 2)) {
+      this.#ask(peer, last.idBytes)
+      await confirmation(last, wait, signal)
+      if (this.#last.get(peer) !== last) return
+      if (!last.isConfirmed) continue
+      this.#failures.delete(peer)
+      return
+    }
+    this.#failures.set(peer, failures + 1)
+  }
+}
+
+/** Resolves when a message has come back, or after a while. */
+async function confirmation(last: Last, waitMs: number, signal: AbortSignal | undefined): Promise<void> {
+  signal?.throwIfAborted()
+  await new Promise<void>(resolve => {
+    const timer = setTimeout(resolve, waitMs)
+    last.confirmed = () => {
+      clearTimeout(timer)
+      resolve()
+    }
+    if (last.isConfirmed) last.confirmed()
+  })
+}
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
+}
