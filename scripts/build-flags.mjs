@@ -16,3 +16,9 @@ export const COMPILE_FLAGS = [
 
 /** What is compiled: the program, and its workers. */
 export const ENTRIES = ['src/main.ts']
+
+/** What other programs import, beside the program in the bundle for Node. */
+export const LIBRARY = 'src/library/index.ts'
+
+/** The files whose declarations are published: they import nothing else. */
+export const LIBRARY_TYPES = [LIBRARY, 'src/library/api.ts', 'src/contract/failure.ts']

@@ -1,6 +1,6 @@
 /**
- * Holds the layers: contract <- repo <- node, contract <- commands <- rpc, cli; node <- gateway. Prints each import that points the
- * wrong way and fails. A type import may point at any layer; a command reaches the node by `await import()` only.
+ * Holds the layers: contract <- repo <- node, contract <- commands <- rpc, cli; node <- gateway. The library reaches all
+ * but contract by `await import()`. Prints each import that points the wrong way and fails. A type import may point at any layer; a command reaches the node by `await import()` only.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
@@ -14,12 +14,13 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   gateway: ['contract', 'repo', 'node', 'gateway'],
   rpc: ['contract', 'rpc', 'commands'],
   cli: ['contract', 'commands', 'rpc', 'cli'],
+  library: ['contract', 'library'],
   'main.ts': ['contract', 'cli'],
 }
 /** Modules that no local command may load at its start. */
 const LATE =
   /^(@?libp2p|@chainsafe\/libp2p|@libp2p\/|@noble\/|ora$|chalk$|multiformats\/basics|@ipld\/(car|dag-cbor|dag-json)|dag-jose)/
-const EARLY_FOLDERS = new Set(['contract', 'commands', 'cli', 'main.ts'])
+const EARLY_FOLDERS = new Set(['contract', 'commands', 'cli', 'library', 'main.ts'])
 
 const problems: string[] = []
 for (const file of readdirSync(root, { recursive: true, encoding: 'utf8' })) {

@@ -1,9 +1,10 @@
-// Builds dist/tsipfs, one executable, and dist/node, the same bundle for Node 24 and later. Runs on Node 20.
+// Builds dist/tsipfs, one executable, dist/node, the same bundle and the library for Node 24 and later, and dist/types,
+// the library's declarations. Runs on Node 20.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { COMPILE_FLAGS, ENTRIES } from './build-flags.mjs'
+import { COMPILE_FLAGS, ENTRIES, LIBRARY, LIBRARY_TYPES } from './build-flags.mjs'
 import { bunPath } from './bun.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
@@ -14,6 +15,29 @@ function bun(args) {
   if (result.status !== 0) {
     process.stderr.write(`${result.stdout ?? ''}${result.stderr ?? ''}${result.error ?? ''}\n`)
     process.exit(1)
+  }
+}
+
+/** Writes the declarations of the library. Each file is read by itself, without a check: the test command checks types. */
+function declarations(folder) {
+  const tsc = join(root, 'node_modules/typescript/bin/tsc')
+  if (!existsSync(tsc)) return
+  rmSync(folder, { recursive: true, force: true })
+  const how =
+    '--declaration --emitDeclarationOnly --isolatedDeclarations --noCheck --noResolve --allowImportingTsExtensions'
+  const args = `${how} --ignoreConfig --target esnext --module nodenext --types node --rootDir src`.split(' ')
+  const result = spawnSync(process.execPath, [tsc, ...args, '--outDir', folder, ...LIBRARY_TYPES], {
+    cwd: root,
+    encoding: 'utf8',
+  })
+  if (result.status !== 0) {
+    process.stderr.write(`${result.stdout}${result.stderr}\n`)
+    process.exit(1)
+  }
+  for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+    if (!name.endsWith('.d.ts')) continue
+    const file = join(folder, name)
+    writeFileSync(file, readFileSync(file, 'utf8').replace(/from '(\.[^']*)\.ts'/g, "from '$1.js'"))
   }
 }
 
@@ -43,9 +67,11 @@ bun([
   '--entry-naming=[name].js',
   `--outdir=${fresh}`,
   ...ENTRIES,
+  LIBRARY,
 ])
 rmSync(nodeOut, { recursive: true, force: true })
 renameSync(fresh, nodeOut)
+declarations(join(out, 'types'))
 // The maps of earlier builds have other names.
 for (const name of readdirSync(out)) if (name.endsWith('.map')) rmSync(join(out, name))
 const executable = join(out, 'tsipfs')

@@ -169,10 +169,12 @@ try {
   const chosen = TARGETS.filter(({ name }) => values.target === undefined || values.target.includes(name))
   if (chosen.length === 0) throw new Error(`no such target; there are ${TARGETS.map(({ name }) => name).join(', ')}`)
   const bundle = folderFiles('dist/node', 'dist/node', name => !name.endsWith('.map'))
+  const types = folderFiles('dist/types', 'dist/types')
+  const scripts = completions().map(file => ({ ...file, path: `completion/${file.path.split('/').at(-1)}` }))
   const launcher = { path: 'bin/tsipfs', mode: 0o755, bytes: readFileSync(join(root, 'bin/tsipfs')) }
   put(
     `npm/tsipfs-${version}.tgz`,
-    mainPackage(project, [launcher, ...bundle, ...folderFiles('man', 'man'), ...documents()]),
+    mainPackage(project, [launcher, ...bundle, ...types, ...scripts, ...folderFiles('man', 'man'), ...documents()]),
   )
   for (const target of chosen) release(target)
   put('tsipfs.daemon.plist', readFileSync(join(root, 'packaging/launchd/tsipfs.daemon.plist')))

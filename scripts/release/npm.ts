@@ -16,7 +16,7 @@ function packed(manifest: object, files: readonly PackedFile[]): Buffer {
   return gzipSync(tar([first, ...files], 'package/'), { level: 6 })
 }
 
-/** Returns the package that is installed by name: launcher, bundle, manual pages; the executables are optional packages beside it. */
+/** Returns the package that is installed by name: launcher, bundle, library, manual pages, completion; the executables are optional packages beside it. */
 export function mainPackage(project: Manifest, files: readonly PackedFile[]): Buffer {
   const { version } = project
   const pages = files.filter(file => file.path.startsWith('man/')).map(file => file.path)
@@ -25,6 +25,7 @@ export function mainPackage(project: Manifest, files: readonly PackedFile[]): Bu
       ...shared(project),
       type: 'module',
       bin: { tsipfs: 'bin/tsipfs' },
+      exports: project.exports,
       man: pages,
       engines: { node: '>=20' },
       optionalDependencies: Object.fromEntries(TARGETS.map(({ name }) => [`tsipfs-${name}`, version])),

@@ -12,6 +12,8 @@ export interface NodeOptions {
   /** `ephemeral`: a fresh identity that ends with this process. `repo`: the repo's own, for the daemon alone. */
   readonly identity?: 'ephemeral' | 'repo'
   readonly signal?: AbortSignal | undefined
+  /** A network that was started is ready at once: nobody waits to say so. */
+  readonly settles?: boolean | undefined
   readonly daemon?: Daemon | undefined
   /** Reaches the daemon on this repo, when there may be one. */
   readonly askDaemon?: AskDaemon | undefined
@@ -64,12 +66,14 @@ class LocalNode implements Node {
       throw new Failure('failed', 'the network is not to be asked', { hint: 'leave out --offline' })
     }
     const { startNetwork } = await import('./network/start.ts')
-    return await startNetwork(this, {
+    const network = await startNetwork(this, {
       identity: this.#options.identity ?? 'ephemeral',
       signal,
       serves,
       onWarning: text => this.daemon?.log.write('net', 'error', text),
     })
+    if (this.#options.settles === true) network.settle()
+    return network
   }
 
   async #openExchange(): Promise<Exchange> {

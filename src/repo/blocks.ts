@@ -28,6 +28,9 @@ export interface DurableBlocks extends Blocks, AsyncDisposable {
   renew(): Promise<void>
 }
 
+/** What pins and values ask of the blocks. */
+export type Flushing = Pick<DurableBlocks, 'flushWith'>
+
 /** What the packs work with. */
 export interface PackBlocksOptions {
   readonly layout: Layout

@@ -1,7 +1,7 @@
 import { CID } from 'multiformats/cid'
-import type { DurableBlocks } from './blocks.ts'
+import type { Flushing } from './blocks.ts'
 import type { Pin, PinMode, Pins } from './roles.ts'
-import type { PinRecord, RootRecord, RootsLog } from './roots-log.ts'
+import type { Journal, PinRecord, RootRecord } from './roots-log.ts'
 import type { State } from './state.ts'
 import { putValue } from './values.ts'
 
@@ -15,10 +15,10 @@ const GENERATION = "(SELECT value FROM meta WHERE key = 'generation')"
 /** Pins in the state database, journalled in `roots.log`. */
 export class StoredPins implements Pins {
   readonly #state: State
-  readonly #log: RootsLog
-  readonly #blocks: DurableBlocks
+  readonly #log: Journal
+  readonly #blocks: Flushing
 
-  constructor(state: State, log: RootsLog, blocks: DurableBlocks) {
+  constructor(state: State, log: Journal, blocks: Flushing) {
     this.#state = state
     this.#log = log
     this.#blocks = blocks

@@ -54,6 +54,9 @@ function checkOf(json: string): string {
   return createHash('sha256').update(json).digest('hex').slice(0, CHECK_DIGITS)
 }
 
+/** What pins and values ask of the journal. */
+export type Journal = Pick<RootsLog, 'append' | 'settled'>
+
 /**
  * The journal of what cannot be found again in packs: pins, names, the MFS root. From it and the packs a lost state
  * database is rebuilt. Lines are appended inside the transaction that changes the rows, so both have one order.

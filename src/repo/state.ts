@@ -123,6 +123,13 @@ export class State implements Disposable {
     }
   }
 
+  /** Returns an empty database that lives in memory. */
+  static inMemory(): State {
+    const database = new DatabaseSync(':memory:')
+    database.exec(SCHEMA)
+    return new State(':memory:', database, { writeLock: undefined, durability: 'none', lockTimeoutMs: 0 })
+  }
+
   /** Returns the prepared statement, which gives rows as arrays. */
   prepare(sql: string): StatementSync {
     let statement = this.#statements.get(sql)

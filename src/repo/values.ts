@@ -1,7 +1,7 @@
-import type { DurableBlocks } from './blocks.ts'
+import type { Flushing } from './blocks.ts'
 import { equalBytes } from './check.ts'
 import type { Values } from './roles.ts'
-import type { RootRecord, RootsLog } from './roots-log.ts'
+import type { Journal, RootRecord } from './roots-log.ts'
 import type { State } from './state.ts'
 
 const LIST_ROWS = 500
@@ -14,10 +14,10 @@ type Change = readonly [key: string, value: Uint8Array | undefined]
 /** Small values in the state database; those that cannot be found anew are journalled in `roots.log`. */
 export class StoredValues implements Values {
   readonly #state: State
-  readonly #log: RootsLog
-  readonly #blocks: DurableBlocks
+  readonly #log: Journal
+  readonly #blocks: Flushing
 
-  constructor(state: State, log: RootsLog, blocks: DurableBlocks) {
+  constructor(state: State, log: Journal, blocks: Flushing) {
     this.#state = state
     this.#log = log
     this.#blocks = blocks

@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { bunPath } from '../../scripts/bun.mjs'
 
 const ROOT = join(import.meta.dirname, '../..')
 const isHere = process.platform === 'linux' && process.arch === 'x64'
@@ -46,6 +47,16 @@ after(() => {
   if (scratch !== '') rmSync(scratch, { recursive: true, force: true })
 })
 
+/** Returns a folder in which the npm packages are installed. */
+function npmFolder(): string {
+  const folder = join(scratch, 'npm')
+  if (existsSync(folder)) return folder
+  mkdirSync(folder)
+  run('npm', ['init', '-y'], { cwd: folder })
+  run('npm', ['install', '--offline', '--no-audit', '--omit=optional', ...names('npm', /\.tgz$/)], { cwd: folder })
+  return folder
+}
+
 function names(folder: string, pattern: RegExp): string[] {
   return readdirSync(join(out, folder))
     .filter(name => pattern.test(name))
@@ -70,15 +81,31 @@ test('the checksums are those of the files', t => {
 
 test('the npm packages install without a download of their own', t => {
   if (!isHere) return t.skip('made on linux x64 only')
-  const folder = join(scratch, 'npm')
-  mkdirSync(folder)
-  run('npm', ['init', '-y'], { cwd: folder })
-  run('npm', ['install', '--offline', '--no-audit', '--omit=optional', ...names('npm', /\.tgz$/)], { cwd: folder })
+  const folder = npmFolder()
   useIt(join(folder, 'node_modules/.bin/tsipfs'))
   assert.ok(existsSync(join(folder, 'node_modules/tsipfs/man/tsipfs.1')))
   const manifest = JSON.parse(readFileSync(join(folder, 'node_modules/tsipfs/package.json'), 'utf8'))
   assert.deepEqual([manifest.scripts, manifest.dependencies], [undefined, undefined])
   assert.equal(manifest.optionalDependencies['tsipfs-linux-x64'], manifest.version)
+})
+
+test('the library runs its documented example on Node and Bun, and is typed', t => {
+  if (!isHere) return t.skip('made on linux x64 only')
+  const folder = npmFolder()
+  const [, code = '', expected = ''] =
+    /```js\n([\s\S]+?)```[\s\S]+?```text\n([\s\S]+?)```/.exec(readFileSync(join(ROOT, 'docs/embedding.md'), 'utf8')) ??
+    []
+  assert.match(code, /openNode/)
+  writeFileSync(join(folder, 'example.mjs'), code)
+  for (const runtime of [process.execPath, bunPath() ?? '']) {
+    assert.equal(run(runtime, ['example.mjs'], { cwd: folder }), expected, runtime)
+  }
+  writeFileSync(join(folder, 'example.mts'), `${code}\nconst wrong: number = await node.add('')\nvoid wrong\n`)
+  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc')
+  const types = ['--typeRoots', join(ROOT, 'node_modules/@types'), '--types', 'node']
+  const how = ['--ignoreConfig', '--strict', '--noEmit', '--module', 'nodenext', '--target', 'esnext', ...types]
+  const { stdout } = spawnSync(process.execPath, [tsc, ...how, 'example.mts'], { cwd: folder, encoding: 'utf8' })
+  assert.deepEqual(stdout.match(/error TS\d+.*/g), ["error TS2322: Type 'string' is not assignable to type 'number'."])
 })
 
 test('the executable alone is enough', t => {
