@@ -19,6 +19,7 @@ import type { Components, PartBase, PartContext } from './parts.ts'
 import { createPeering } from './peering.ts'
 import { createProviding } from './providing.ts'
 import { createPubsub, pubsubServices } from './pubsub.ts'
+import { paceRandomWalks } from './random-walk.ts'
 import { reachability } from './reachability.ts'
 import { createRouting, routingServices } from './routing.ts'
 import { textsAt } from './settings.ts'
@@ -108,6 +109,7 @@ async function startLibp2p(base: PartBase, { signal, onWarning }: StartOptions):
     services: Object.assign({}, ...services, {
       inside: (inside: Components) => {
         components = inside
+        paceRandomWalks(inside)
         return {}
       },
     }),
