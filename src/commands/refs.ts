@@ -57,7 +57,10 @@ export const refs = defineCommand({
           yield { Ref: line, Err: '' }
         }
       } catch (error) {
-        if (!(error instanceof Failure)) throw error
+        if (!(error instanceof Failure)) {
+          if (isTimeLimit(error)) yield { Ref: '', Err: 'context deadline exceeded' }
+          throw error
+        }
         // The other roots can be listed all the same.
         failures.push(error)
         yield { Ref: '', Err: error.message }
@@ -83,3 +86,7 @@ export const refs = defineCommand({
     if (failed !== undefined) throw new Failure('failed', failed)
   },
 })
+
+function isTimeLimit(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'TimeoutError'
+}

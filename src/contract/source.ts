@@ -29,6 +29,15 @@ export interface SourceEntry {
   open?(): FileReader
 }
 
+/** Entries in any order, but for folders before what lies in them: one may be come back to after others. */
+export interface UnorderedSource extends AsyncIterable<SourceEntry> {
+  readonly isUnordered: true
+}
+
+export function isUnordered(source: AsyncIterable<SourceEntry>): source is UnorderedSource {
+  return 'isUnordered' in source
+}
+
 /** Files that can be looked at again and again, where they lie on the machine of the node. */
 export interface WatchedSource extends AsyncIterable<SourceEntry> {
   /** Yields the files as they are, now and once more each time that something has changed. Ends by its signal only. */

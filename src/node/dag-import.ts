@@ -106,10 +106,15 @@ export class CarImporter {
         yield { root, cause: '' }
       } catch (error) {
         if (!(error instanceof Failure)) throw error
-        yield { root, cause: error.message }
+        yield { root, cause: pinCause(error) }
       }
     }
   }
+}
+
+/** As Kubo's users, and their programs, know it. */
+function pinCause({ kind, message, data }: Failure): string {
+  return kind === 'not-found' && typeof data?.cid === 'string' ? `ipld: could not find ${data.cid}` : message
 }
 
 interface Checking {

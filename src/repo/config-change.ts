@@ -1,5 +1,5 @@
 import { Failure } from '../contract/failure.ts'
-import { isObject, problemOf, putAt, shapeAt, valueAt } from './config-values.ts'
+import { completeConfig, isObject, problemOf, putAt, shapeAt, valueAt } from './config-values.ts'
 import { peerIdText, unmarshalPrivateKey } from './keys.ts'
 import type { Config, ConfigStore } from './roles.ts'
 
@@ -34,7 +34,7 @@ export function configValue(config: Config, key: string): unknown {
 }
 
 /**
- * Puts another config in place of the file. The identity stays; remote pinning services and their keys can neither be
+ * Puts another config in place of the file; what it leaves out is written as nothing, as Kubo does. The identity stays; remote pinning services and their keys can neither be
  * added, removed nor changed this way.
  */
 export async function replaceConfig(store: ConfigStore, replacement: Config): Promise<void> {
@@ -49,12 +49,14 @@ export async function replaceConfig(store: ConfigStore, replacement: Config): Pr
   const present = await store.readFile()
   const identity = sectionOf(present, 'Identity')
   const PeerID = await peerIdOf(identity)
-  await store.update(config => ({
-    ...replacement,
-    Identity: { ...given, PeerID, PrivKey: identity.PrivKey },
-    ...keepServices(config, replacement),
-    ...keepAuthorizations(config, replacement),
-  }))
+  await store.update(config =>
+    completeConfig({
+      ...replacement,
+      Identity: { ...given, PeerID, PrivKey: identity.PrivKey },
+      ...keepServices(config, replacement),
+      ...keepAuthorizations(config, replacement),
+    }),
+  )
 }
 
 /** `config show` leaves out the secrets of the RPC: a config that came from it keeps them. */

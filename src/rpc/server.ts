@@ -160,8 +160,9 @@ async function sendOutputs(
     return await renderText(command, call, outputs, chunk => reply.sendText(chunk))
   }
   for await (const output of outputs) {
-    call.signal.throwIfAborted()
     await reply.send(output)
+    // After it: what a command says of a time limit is its last word.
+    call.signal.throwIfAborted()
   }
 }
 

@@ -1,5 +1,5 @@
 import { Failure } from '../contract/failure.ts'
-import type { SourceEntry } from '../contract/source.ts'
+import type { SourceEntry, UnorderedSource } from '../contract/source.ts'
 import { nameFromBytes } from '../contract/surrogate-escape.ts'
 import { type Part, parseMultipart } from './multipart.ts'
 import { decodeQuery, percentDecodeBytes, percentEncode } from './query.ts'
@@ -63,17 +63,25 @@ function metadata({ mode, mtime }: SourceEntry): string {
 }
 
 /**
- * Yields the entries of a multipart body as it arrives. Folders that are only named by what lies in them come before
- * it. `trustsPaths` takes a caller's word for where a file lies on this machine: for callers that may read it anyway.
+ * Returns the entries of a multipart body as it arrives, in the order of the client: not every one sends a folder at a
+ * time. Folders that are only named by what lies in them come before it. `trustsPaths` takes a caller's word for where a file lies on this machine: for callers that may read it anyway.
  */
-export async function* readUpload(
+export function readUpload(
   body: AsyncIterable<Uint8Array>,
   boundary: string,
   options: { trustsPaths: boolean },
+): UnorderedSource {
+  return { isUnordered: true, [Symbol.asyncIterator]: () => readEntries(body, boundary, options.trustsPaths) }
+}
+
+async function* readEntries(
+  body: AsyncIterable<Uint8Array>,
+  boundary: string,
+  trustsPaths: boolean,
 ): AsyncGenerator<SourceEntry> {
   const folders = new Set<string>()
   for await (const part of parseMultipart(body, boundary)) {
-    const entry = await toEntry(part, options.trustsPaths)
+    const entry = await toEntry(part, trustsPaths)
     yield* missingFolders(entry.path, folders)
     if (entry.type === 'directory') {
       if (entry.path === '' || folders.has(entry.path)) continue

@@ -1,7 +1,15 @@
 import { defineCommand } from '../../contract/command.ts'
 import { Failure } from '../../contract/failure.ts'
 import { argumentList } from '../../contract/params.ts'
-import { FINAL_PEER, QUERY_SHAPE, queryRecords, stamp, verboseOption, verboseText } from '../_query-events.ts'
+import {
+  FINAL_PEER,
+  QUERY_ERROR,
+  QUERY_SHAPE,
+  queryRecords,
+  stamp,
+  verboseOption,
+  verboseText,
+} from '../_query-events.ts'
 
 export const routingFindpeer = defineCommand({
   path: 'routing findpeer',
@@ -23,7 +31,11 @@ export const routingFindpeer = defineCommand({
       if (peer === network.peerId) {
         throw new Failure('failed', 'finding your own node in the DHT is currently not supported')
       }
-      const found = await network.routing.findPeer(peer, { signal: stop, onEvent: tell })
+      const found = await network.routing.findPeer(peer, { signal: stop, onEvent: tell }).catch((error: unknown) => {
+        // Clients look for the event, since it comes before a failure that they can't see.
+        if (error instanceof Failure) tell({ type: QUERY_ERROR, peer: '', extra: error.message })
+        throw error
+      })
       // Kubo leaves the field empty, and puts the peer into the response.
       tell({ type: FINAL_PEER, peer: '', responses: [found] })
     }, signal)

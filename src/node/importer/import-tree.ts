@@ -1,6 +1,6 @@
 import type { CID } from 'multiformats/cid'
 import { Failure } from '../../contract/failure.ts'
-import type { SourceEntry } from '../../contract/source.ts'
+import { isUnordered, type SourceEntry } from '../../contract/source.ts'
 import { nameToBytes } from '../../contract/surrogate-escape.ts'
 import type { Blocks, Waiting } from '../../repo/roles.ts'
 import { encodeDagPb, type PbLink } from '../dag-pb.ts'
@@ -51,9 +51,9 @@ export interface TreeOptions extends Waiting {
   /** Leaves files out of what is reported, as `--silent` does in Kubo. */
   readonly silent: boolean
   readonly reportsProgress: boolean
-  /** Returns where the leaves of a file go; undefined: with the other blocks. Throws when the file cannot lie there. */
   /** Files that need not be read again. */
   readonly known?: FilesBefore | undefined
+  /** Returns where the leaves of a file go; undefined: with the other blocks. Throws when the file cannot lie there. */
   readonly leavesOf?: ((entry: SourceEntry) => LeafPlace) | undefined
 }
 
@@ -62,9 +62,23 @@ interface OpenFolder {
   readonly path: string
   readonly links: PbLink[]
   readonly stat: FileStat
-  /** The folders below, each with what is below it before it. */
-  readonly folders: { readonly name: string; readonly imported: Imported[] }[]
+  /** The folders below that are stored, each with what is below it before it. */
+  readonly folders: StoredFolder[]
+  /** The folders below that are open still, of a source without order: entries may come for any of them. */
+  readonly children: OpenFolder[]
   hasEntry: boolean
+}
+
+interface StoredFolder {
+  readonly name: string
+  readonly imported: Imported[]
+}
+
+/** Of a source without order: one of what the caller named, and whether it was come back to. */
+interface GatheredTop {
+  readonly entry: TopEntry
+  readonly folder: OpenFolder
+  cameBack: boolean
 }
 
 /**
@@ -92,16 +106,74 @@ export class TreeImport {
 
   async *run(source: AsyncIterable<SourceEntry>): AsyncGenerator<Imported | ImportProgress> {
     if (this.#options.wrap) this.#open.push(openFolder('', this.#settings.stat))
-    for await (const entry of source) {
-      this.#options.signal?.throwIfAborted()
-      yield* this.#closeUntil(entry.path)
-      if (this.#open.length === 0) this.#beginTop(entry)
-      const parent = this.#open.at(-1)
-      if (parent !== undefined) parent.hasEntry = true
-      if (entry.type === 'directory') this.#open.push(openFolder(entry.path, this.#statOf(entry)))
-      else yield* this.#add(entry)
+    if (isUnordered(source)) yield* this.#gather(source)
+    else {
+      for await (const entry of source) {
+        this.#options.signal?.throwIfAborted()
+        yield* this.#closeUntil(entry.path)
+        if (this.#open.length === 0) this.#beginTop(entry)
+        const parent = this.#open.at(-1)
+        if (parent !== undefined) parent.hasEntry = true
+        if (entry.type === 'directory') this.#open.push(openFolder(entry.path, this.#statOf(entry)))
+        else yield* this.#add(entry, parent)
+      }
     }
     yield* this.#closeUntil(undefined)
+  }
+
+  /**
+   * Imports what comes in any order. A folder that the caller named is stored when another one begins. One that is
+   * come back to after that is stored once more, with all that it holds, at the end.
+   */
+  async *#gather(source: AsyncIterable<SourceEntry>): AsyncGenerator<Imported | ImportProgress> {
+    const tops = new Map<string, GatheredTop>()
+    const folders = new Map<string, OpenFolder>()
+    let current: GatheredTop | undefined
+    for await (const entry of source) {
+      this.#options.signal?.throwIfAborted()
+      const name = firstSegment(entry.path)
+      if (!this.#options.wrap && (current === undefined || current.entry.name !== name)) {
+        yield* this.#endTop(current)
+        current = tops.get(name)
+        if (current === undefined) this.#beginTop(entry)
+        else this.#return(current)
+      }
+      const parent = folders.get(parentOf(entry.path)) ?? (this.#options.wrap ? this.#open[0] : undefined)
+      if (parent !== undefined) parent.hasEntry = true
+      if (entry.type !== 'directory') {
+        yield* this.#add(entry, parent)
+        continue
+      }
+      const folder = openFolder(entry.path, this.#statOf(entry))
+      folders.set(entry.path, folder)
+      parent?.children.push(folder)
+      if (parent === undefined) {
+        current = { entry: this.#top, folder, cameBack: false }
+        tops.set(name, current)
+      }
+    }
+    yield* this.#endTop(current)
+    for (const top of tops.values()) if (top.cameBack) yield* this.#storeTop(top)
+  }
+
+  #return(top: GatheredTop): void {
+    top.cameBack = true
+    this.#top = top.entry
+  }
+
+  async *#endTop(top: GatheredTop | undefined): AsyncGenerator<Imported> {
+    if (top !== undefined && !top.cameBack) yield* this.#storeTop(top)
+  }
+
+  async *#storeTop({ entry, folder }: GatheredTop): AsyncGenerator<Imported> {
+    this.#top = entry
+    const imported = await this.#store(folder, true)
+    const own = imported.at(-1)
+    if (own === undefined) return
+    const before = this.roots.findIndex(root => root.top === entry)
+    if (before < 0) this.roots.push(own)
+    else this.roots[before] = own
+    yield* imported
   }
 
   #beginTop({ path, type, mode, mtime }: SourceEntry): void {
@@ -117,11 +189,10 @@ export class TreeImport {
     return { mode, mtime: preserveMtime ? entry.mtime : stat.mtime }
   }
 
-  async *#add(entry: SourceEntry): AsyncGenerator<Imported | ImportProgress> {
+  async *#add(entry: SourceEntry, parent: OpenFolder | undefined): AsyncGenerator<Imported | ImportProgress> {
     const { cid, size } = entry.type === 'symlink' ? await this.#symlink(entry) : yield* this.#file(entry)
     const name = entry.path === '' ? cid.toString() : entry.path
     const imported = { name, cid, size, top: this.#top }
-    const parent = this.#open.at(-1)
     if (parent === undefined) this.roots.push(imported)
     else parent.links.push({ name: lastSegment(name), cid, size })
     if (!this.#options.silent) yield imported
@@ -187,27 +258,46 @@ export class TreeImport {
     if (folder !== undefined && path !== undefined) checkParent(path, folder.path)
   }
 
-  /** Stores a folder, and returns what can be reported now: with the outermost one, all of them. */
+  /** Stores the innermost folder, and returns what can be reported now: with the outermost one, all of them. */
   async #close(folder: OpenFolder): Promise<Imported[]> {
     this.#open.pop()
     const parent = this.#open.at(-1)
-    if (parent !== undefined && !folder.hasEntry && this.#options.skipsEmpty) return []
-    const built = await buildDirectory(this.#blocks, folder.links, this.#settings.directory, folder.stat)
-    const { cid, size } = built
-    const own = { name: folder.path, cid, size, top: this.#top }
-    // As Kubo lists it: a plain folder by name, a sharded one by its slots.
-    if (built.isSharded) sortBy(folder.folders, name => hamtHash(nameToBytes(name)))
-    else sortBy(folder.folders, nameToBytes)
-    const imported = [...folder.folders.flatMap(one => one.imported), own]
+    const imported = await this.#store(folder, parent === undefined)
+    const own = imported.at(-1)
+    if (own === undefined) return []
     if (parent === undefined) {
       this.roots.push(own)
       return imported
     }
-    const name = lastSegment(folder.path)
-    parent.links.push({ name, cid, size })
-    parent.folders.push({ name, imported })
+    addStored(imported, own, parent)
     return []
   }
+
+  /** Stores a folder, and returns it behind what is below it; nothing when it is left out. */
+  async #store(folder: OpenFolder, isNamed: boolean): Promise<Imported[]> {
+    if (!isNamed && !folder.hasEntry && this.#options.skipsEmpty) return []
+    const { path, stat } = folder
+    // Copies: a folder of a source without order may be stored twice.
+    const links = [...folder.links]
+    const folders = [...folder.folders]
+    for (const child of folder.children) {
+      const imported = await this.#store(child, false)
+      const own = imported.at(-1)
+      if (own !== undefined) addStored(imported, own, { links, folders })
+    }
+    const built = await buildDirectory(this.#blocks, links, this.#settings.directory, stat)
+    // As Kubo lists it: a plain folder by name, a sharded one by its slots.
+    if (built.isSharded) sortBy(folders, name => hamtHash(nameToBytes(name)))
+    else sortBy(folders, nameToBytes)
+    const own = { name: path, cid: built.cid, size: built.size, top: this.#top }
+    return [...folders.flatMap(one => one.imported), own]
+  }
+}
+
+function addStored(imported: Imported[], own: Imported, parent: Pick<OpenFolder, 'links' | 'folders'>): void {
+  const name = lastSegment(own.name)
+  parent.links.push({ name, cid: own.cid, size: own.size })
+  parent.folders.push({ name, imported })
 }
 
 const PROGRESS_BYTES = 262_144
@@ -215,7 +305,16 @@ const PROGRESS_BYTES = 262_144
 const IN_PLACE_BYTES_MIN = 1024 * 1024
 
 function openFolder(path: string, stat: FileStat): OpenFolder {
-  return { path, stat, links: [], folders: [], hasEntry: false }
+  return { path, stat, links: [], folders: [], children: [], hasEntry: false }
+}
+
+function firstSegment(path: string): string {
+  const at = path.indexOf('/')
+  return at < 0 ? path : path.slice(0, at)
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf('/')))
 }
 
 function lastSegment(path: string): string {
@@ -224,8 +323,7 @@ function lastSegment(path: string): string {
 
 /** Throws for an entry whose folder was not sent, or was sent before others. */
 function checkParent(path: string, folder: string): void {
-  const at = path.lastIndexOf('/')
-  if ((at < 0 ? '' : path.slice(0, at)) === folder) return
+  if (parentOf(path) === folder) return
   throw new Failure('usage', `${path}: what lies in a folder has to follow it`)
 }
 

@@ -51,7 +51,11 @@ const file = (path: string, bytes: Uint8Array, pieceBytes = 65_536): SourceEntry
 async function importAll(
   entries: readonly SourceEntry[],
   options: Partial<ImportOptions> = {},
-  { wrap = false, config = {} }: { readonly wrap?: boolean; readonly config?: Config } = {},
+  {
+    wrap = false,
+    config = {},
+    unordered = false,
+  }: { readonly wrap?: boolean; readonly config?: Config; readonly unordered?: boolean } = {},
 ): Promise<{ imported: Imported[]; root: CID }> {
   const settings = importSettingsOf(config, { ...IMPORT_PLAIN, ...options })
   const tree = new TreeImport(memoryBlocks(), settings, {
@@ -63,7 +67,10 @@ async function importAll(
   async function* source(): AsyncIterable<SourceEntry> {
     yield* entries
   }
-  const imported = (await Array.fromAsync(tree.run(source()))).filter(event => 'cid' in event)
+  const entriesSent = unordered ? { isUnordered: true, [Symbol.asyncIterator]: source } : source()
+  const imported = (await Array.fromAsync(tree.run(entriesSent as AsyncIterable<SourceEntry>))).filter(
+    event => 'cid' in event,
+  )
   const root = tree.roots.at(-1)
   assert.ok(root !== undefined)
   return { imported, root: root.cid }
@@ -166,6 +173,40 @@ test('an entry without its folder, and one that is sent twice, are refused', asy
   await assert.rejects(importAll([folder('d'), file('d/e/x', noise(1))]), { kind: 'usage' })
   await assert.rejects(importAll([folder('d'), file('d/x', noise(1)), file('d/x', noise(2))]), { kind: 'failed' })
   await assert.rejects(importAll([folder('d'), file('d/..', noise(1))]), { kind: 'failed' })
+})
+
+test('folders of a client may come in any order', async () => {
+  const inOrder = [
+    folder('d'),
+    folder('d/a'),
+    file('d/a/x', noise(1)),
+    file('d/a/y', noise(2)),
+    folder('d/b'),
+    file('d/b/z', noise(3)),
+  ]
+  const mixed = [0, 1, 2, 4, 5, 3].flatMap(at => inOrder[at] ?? [])
+  for (const wrap of [false, true]) {
+    const [expected, found] = [
+      await importAll(inOrder, {}, { wrap }),
+      await importAll(mixed, {}, { wrap, unordered: true }),
+    ]
+    assert.equal(String(found.root), String(expected.root))
+    const names = ({ imported }: typeof found) => imported.map(({ name }) => name).slice(3)
+    assert.deepEqual(names(found), names(expected))
+    assert.deepEqual(await importAll(inOrder, {}, { wrap, unordered: true }), expected)
+  }
+})
+
+test('what was named is stored once more when a client comes back to it', async () => {
+  const sent = [folder('d'), file('d/x', noise(1)), folder('e'), file('e/x', noise(2)), file('d/y', noise(3))]
+  const { imported, root } = await importAll(sent, {}, { unordered: true })
+  assert.deepEqual(
+    imported.map(({ name }) => name),
+    ['d/x', 'd', 'e/x', 'e', 'd/y', 'd'],
+  )
+  const whole = await importAll([folder('d'), file('d/x', noise(1)), file('d/y', noise(3))])
+  assert.equal(String(imported.at(-1)?.cid), String(whole.root))
+  assert.equal(String(root), String(imported[3]?.cid), 'the order of the roots is that of the names')
 })
 
 test('options that do not go together are refused', () => {
