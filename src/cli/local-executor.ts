@@ -3,7 +3,7 @@ import { Failure } from '../contract/failure.ts'
 import type { Globals } from '../contract/globals.ts'
 import type { Io } from '../contract/io.ts'
 import type { Params } from '../contract/params.ts'
-import type { AskName, Node, ProvideByDaemon, PublishByDaemon } from '../node/node.ts'
+import type { AskName, InDaemon, Node, ProvideByDaemon, PublishByDaemon } from '../node/node.ts'
 import type { AskDaemon } from '../node/open-exchange.ts'
 import { type RepoPlace, TEMPORARY_REPO, temporaryFolder } from './repo-path.ts'
 
@@ -67,6 +67,7 @@ async function* onRepo<P extends Params, O extends Output>(
       askName: isTemporary || command.needs !== 'repo' ? undefined : nameAsker(repo.path, call.globals),
       publishByDaemon: isTemporary ? undefined : namePublisher(repo.path, call.globals),
       provideByDaemon: isTemporary ? undefined : blockAnnouncer(repo.path, call.globals),
+      inDaemon: isTemporary ? undefined : daemonRunner(repo.path, call.globals),
       onFetch: call.answer?.fetching,
     })
     if (command.writes === true && repo.readOnly) {
@@ -150,6 +151,20 @@ function blockAnnouncer(repoPath: string, globals: Globals): ProvideByDaemon {
     const call = { input, source: nothing(), globals: { ...globals, set: [] }, signal }
     for await (const _ of daemon.execute(routingProvide, call));
     return true
+  }
+}
+
+/** Returns what runs a command in the daemon on a repo. */
+function daemonRunner(repoPath: string, globals: Globals): InDaemon {
+  return async (command, input, { signal = new AbortController().signal }) => {
+    const { daemonAddress } = await import('../rpc/daemon-address.ts')
+    const address = await daemonAddress(repoPath)
+    if (address === undefined) return undefined
+    const { remoteExecutor } = await import('../rpc/client.ts')
+    return (async function* () {
+      await using daemon = remoteExecutor({ address })
+      yield* daemon.execute(command, { input, source: nothing(), globals: { ...globals, set: [] }, signal })
+    })()
   }
 }
 

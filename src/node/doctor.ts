@@ -1,8 +1,8 @@
-import { lstat, statfs } from 'node:fs/promises'
+import { lstat, readFile, statfs } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import type { CID } from 'multiformats/cid'
-import { errorCode, Failure, isAbort } from '../contract/failure.ts'
+import { errorCode, Failure } from '../contract/failure.ts'
 import { Breath } from '../repo/pause.ts'
 import { MFS_ROOT_KEY, type Waiting } from '../repo/roles.ts'
 import { isLinkless } from './codecs.ts'
@@ -20,14 +20,19 @@ export interface Finding {
   readonly message: string
   /** What to do about it. */
   readonly hint?: string | undefined
+  /** The same for programs. */
+  readonly details?: Readonly<Record<string, unknown>> | undefined
 }
 
 type Found = Omit<Finding, 'check'>
 type Check = (node: Node, options: Waiting) => Promise<Found>
 
 const FREE_BYTES_MIN = 1024 ** 3
-const PROVIDERS_TIMEOUT_MS = 20_000
-const PROVIDERS_MAX = 3
+/** A clock that is so far behind what the repo holds is wrong. */
+const CLOCK_BEHIND_MS = 60_000
+/** No clock is right that shows a time before this program was written. */
+const CLOCK_MIN_MS = Date.UTC(2025, 0, 1)
+const OPEN_FILES_MIN = 1024
 const DOCTOR_CONNECT_TIMEOUT_MS = 2_000
 
 const ok = (message: string): Found => ({ state: 'ok', message })
@@ -39,6 +44,8 @@ export async function* examineRepo(node: Node, options: Waiting & { readonly pin
     ['secrets', checkSecrets],
     ['config', checkConfig],
     ['disk', checkDisk],
+    ['clock', checkClock],
+    ['limits', checkLimits],
     ['daemon', checkDaemon],
     ['files', checkFiles],
     ['pins', (here, waiting) => checkPins(here, waiting, options.pins)],
@@ -46,13 +53,12 @@ export async function* examineRepo(node: Node, options: Waiting & { readonly pin
   for (const [check, run] of checks) yield { check, ...(await outcomeOf(run, node, options)) }
 }
 
-/** Yields what is known of an object: whether it is here as a whole, pinned, and, unless offline, to be had. */
+/** Yields what is known of an object: whether it is here as a whole, pinned. */
 export async function* examineCid(node: Node, cid: CID, options: Waiting): AsyncIterable<Finding> {
   const checks: [string, Check][] = [
     ['blocks', (here, waiting) => checkBlocks(here, cid, waiting)],
     ['pinned', (here, waiting) => checkPinned(here, cid, waiting)],
   ]
-  if (!node.globals.offline) checks.push(['providers', (here, waiting) => checkProviders(here, cid, waiting)])
   for (const [check, run] of checks) yield { check, ...(await outcomeOf(run, node, options)) }
 }
 
@@ -98,8 +104,35 @@ async function checkConfig({ repo }: Node): Promise<Found> {
 async function checkDisk({ repo }: Node): Promise<Found> {
   const { bavail, bsize } = await statfs(repo.path)
   const free = bavail * bsize
-  if (free >= FREE_BYTES_MIN) return ok(`${free} bytes are free`)
-  return { state: 'warning', message: `only ${free} bytes are free`, hint: 'make room, or run tsipfs repo gc' }
+  const details = { FreeBytes: free }
+  if (free >= FREE_BYTES_MIN) return { ...ok(`${free} bytes are free`), details }
+  return { state: 'warning', message: `only ${free} bytes are free`, hint: 'make room, or run tsipfs repo gc', details }
+}
+
+/** Names and certificates hang on the clock. Without a network it is held against what was written here before. */
+async function checkClock({ repo }: Node): Promise<Found> {
+  const now = Date.now()
+  const written = await lstat(join(repo.path, 'state.sqlite')).then(
+    stat => stat.mtimeMs,
+    () => 0,
+  )
+  const details = { Now: new Date(now).toISOString() }
+  const hint = 'set the clock, by NTP for example'
+  if (now < CLOCK_MIN_MS) return { state: 'failed', message: `the clock shows ${details.Now}`, hint, details }
+  if (now >= written - CLOCK_BEHIND_MS) return { ...ok(`it is ${details.Now}`), details }
+  const before = new Date(written).toISOString()
+  const message = `the clock shows ${details.Now}, and the repo was written at ${before}`
+  return { state: 'failed', message, hint, details }
+}
+
+/** Returns what the system allows this process, where it tells. */
+async function checkLimits(): Promise<Found> {
+  const text = await readFile('/proc/self/limits', 'utf8').catch(() => '')
+  const limit = /^Max open files +(\d+|unlimited)/m.exec(text)?.[1]
+  if (limit === undefined) return ok('the system does not tell')
+  const details = { OpenFiles: limit }
+  if (limit === 'unlimited' || Number(limit) >= OPEN_FILES_MIN) return { ...ok(`${limit} open files`), details }
+  return { state: 'warning', message: `only ${limit} open files`, hint: 'raise it with: ulimit -n 4096', details }
 }
 
 async function checkDaemon({ repo }: Node): Promise<Found> {
@@ -191,19 +224,4 @@ async function checkPinned(node: Node, cid: CID, { signal }: Waiting): Promise<F
     if (!(error instanceof Failure) || error.kind !== 'not-found') throw error
   }
   return { state: 'warning', message: 'it is not pinned', hint: `keep it with: tsipfs pin add ${cid}` }
-}
-
-async function checkProviders(node: Node, cid: CID, { signal }: Waiting): Promise<Found> {
-  const limit = AbortSignal.timeout(Math.min(PROVIDERS_TIMEOUT_MS, node.globals.lookupTimeoutMs))
-  const stop = signal === undefined ? limit : AbortSignal.any([signal, limit])
-  const peers: string[] = []
-  try {
-    const { routing } = await node.network({ signal: stop })
-    for await (const { peer } of routing.findProviders(cid, { signal: stop, count: PROVIDERS_MAX })) peers.push(peer)
-  } catch (error) {
-    signal?.throwIfAborted()
-    if (!limit.aborted && !isAbort(error)) throw error
-  }
-  if (peers.length > 0) return ok(`provided by ${peers.join(', ')}`)
-  return { state: 'warning', message: 'no provider was found', hint: 'ask whoever has it to announce it: provide once' }
 }

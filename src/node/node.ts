@@ -1,5 +1,7 @@
 import type { CID } from 'multiformats/cid'
+import type { Command, Output } from '../contract/command.ts'
 import type { Globals } from '../contract/globals.ts'
+import type { Input, Params } from '../contract/params.ts'
 import type { Blocks, Repo, Waiting } from '../repo/roles.ts'
 import type { Daemon } from './daemon.ts'
 import type { Network } from './network/network.ts'
@@ -18,6 +20,13 @@ export type PublishByDaemon = (key: string, target: string, options: Waiting) =>
 
 /** Has the daemon on this repo announce blocks, and waits until peers have taken the records; false: there is no daemon. */
 export type ProvideByDaemon = (cids: readonly CID[], options: Waiting) => Promise<boolean>
+
+/** Runs a command in the daemon on this repo, with the globals of this call; undefined: there is no daemon. */
+export type InDaemon = <P extends Params, O extends Output>(
+  command: Command<P, O>,
+  input: Input<P>,
+  options: Waiting,
+) => Promise<AsyncIterable<O> | undefined>
 
 /** Options of `Node.network`. */
 export interface NetworkOptions extends Waiting {
@@ -44,6 +53,7 @@ export interface Node extends AsyncDisposable {
   /** As `askName`: the daemon has the network, and the peers. */
   readonly publishByDaemon?: PublishByDaemon | undefined
   readonly provideByDaemon?: ProvideByDaemon | undefined
+  readonly inDaemon?: InDaemon | undefined
   /** The first call loads and starts libp2p; later calls share it. Throws `failed` with --offline. */
   network(options?: NetworkOptions): Promise<Network>
 }

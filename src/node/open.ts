@@ -3,7 +3,7 @@ import type { Blocks, Repo } from '../repo/roles.ts'
 import type { Daemon } from './daemon.ts'
 import { type Exchange, type FetchState, withExchange, withoutExchange } from './exchange.ts'
 import type { Network } from './network/network.ts'
-import type { AskName, NetworkOptions, Node, ProvideByDaemon, PublishByDaemon } from './node.ts'
+import type { AskName, InDaemon, NetworkOptions, Node, ProvideByDaemon, PublishByDaemon } from './node.ts'
 import type { AskDaemon } from './open-exchange.ts'
 
 /** How a node reaches the network when a block is missing or a command asks for it. */
@@ -21,6 +21,7 @@ export interface NodeOptions {
   readonly askName?: AskName | undefined
   readonly publishByDaemon?: PublishByDaemon | undefined
   readonly provideByDaemon?: ProvideByDaemon | undefined
+  readonly inDaemon?: InDaemon | undefined
   /** Is told, a few times a second, how far a fetch is. */
   readonly onFetch?: ((state: FetchState) => void) | undefined
 }
@@ -38,6 +39,7 @@ class LocalNode implements Node {
   readonly askName: AskName | undefined
   readonly publishByDaemon: PublishByDaemon | undefined
   readonly provideByDaemon: ProvideByDaemon | undefined
+  readonly inDaemon: InDaemon | undefined
   readonly #options: NodeOptions
   #network: Promise<Network> | undefined
   #exchange: Exchange | undefined
@@ -49,6 +51,7 @@ class LocalNode implements Node {
     this.askName = options.askName
     this.publishByDaemon = options.publishByDaemon
     this.provideByDaemon = options.provideByDaemon
+    this.inDaemon = options.inDaemon
     this.#options = options
     this.blocks = options.globals.offline
       ? withoutExchange(repo.blocks, 'leave out --offline to ask the network')

@@ -34,7 +34,10 @@ interface Insides {
     readonly size: number
     readonly kb: { readonly localPeer?: Contact; toIterable(): Iterable<Contact> }
   }
-  readonly providers: { addProvider(cid: CID, provider: PeerId): Promise<void> }
+  readonly providers: {
+    addProvider(cid: CID, provider: PeerId): Promise<void>
+    loadProviders(cid: CID): Promise<{ get(provider: PeerId): Date | undefined }>
+  }
   readonly rpc: { readonly handlers: Record<string, { handle: Handle }> }
 }
 

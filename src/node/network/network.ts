@@ -1,6 +1,7 @@
 import type { CID } from 'multiformats/cid'
 import type { Waiting } from '../../repo/roles.ts'
 import type { Exchange, FetchState } from '../exchange.ts'
+import type { PeerAnswer } from './bitswap/question.ts'
 import type { ProvideSettings } from './provide-settings.ts'
 
 /** The node's side of the network: libp2p and the protocols on it. Peers are named by their ids, as text. */
@@ -144,6 +145,8 @@ export interface BitswapView {
   /** What this node wants, or what a peer wants of it. */
   wantlist(peer?: string): CID[]
   ledger(peer: string): BitswapLedger
+  /** Asks one peer, which is connected, for one block. Rejects when the peer goes away, or the signal aborts. */
+  ask(peer: string, cid: CID, options?: Waiting): Promise<PeerAnswer>
   /** Tells somebody what is sent from now on, until what it returns is disposed of. */
   watch(watcher: BitswapWatcher): Disposable
 }
@@ -209,6 +212,8 @@ export interface Routing {
   putValue(key: Uint8Array, value: Uint8Array, options?: RoutingOptions): Promise<void>
   /** Yields the peers that are closest to a peer id's key. */
   closestPeers(peer: string, options?: RoutingOptions): AsyncIterable<PeerAddresses>
+  /** Returns when this node last told others that it has a block, in milliseconds since 1970; undefined: not that is known. */
+  announcedAt(cid: CID): Promise<number | undefined>
   /** The routing tables, by name (`wan`, `lan`). */
   tables(): Promise<readonly RoutingTable[]>
 }

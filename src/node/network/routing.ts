@@ -265,6 +265,17 @@ class CombinedRouting implements Routing {
     }
   }
 
+  async announcedAt(cid: CID): Promise<number | undefined> {
+    let last: number | undefined
+    for (const dht of this.#dhts.values()) {
+      // What has announced keeps its own record, too.
+      const times = await dht.providers.loadProviders(cid)
+      const at = times.get(this.#context.libp2p.peerId)?.getTime()
+      if (at !== undefined && at > (last ?? 0)) last = at
+    }
+    return last
+  }
+
   async tables(): Promise<readonly RoutingTable[]> {
     return await Promise.all([...this.#dhts].map(([name, dht]) => readTable(name, dht, this.#context.libp2p)))
   }

@@ -1,11 +1,12 @@
 import type { Connection, Stream } from '@libp2p/interface'
 import type { CID } from 'multiformats/cid'
-import type { Blocks } from '../../../repo/roles.ts'
+import type { Blocks, Waiting } from '../../../repo/roles.ts'
 import { isAllowedHash } from '../../hash.ts'
 import type { BitswapLedger, BitswapStat, BitswapWatcher } from '../network.ts'
 import { hashBlock, keyOf, keyOfHash, PREFIX_V0, readPrefix } from './cid.ts'
 import { BitswapClient } from './client.ts'
 import { BLOCK_BYTES_MAX, RECEIVED_BYTES_MAX } from './limits.ts'
+import type { PeerAnswer } from './question.ts'
 import { BitswapServer } from './server.ts'
 import { Session, type SessionOptions } from './session.ts'
 import { ownBytes, readStream, Sender } from './streams.ts'
@@ -131,6 +132,11 @@ export class Bitswap {
   watch(watcher: BitswapWatcher): Disposable {
     this.#watchers.add(watcher)
     return { [Symbol.dispose]: () => void this.#watchers.delete(watcher) }
+  }
+
+  async ask(peer: string, cid: CID, { signal }: Waiting = {}): Promise<PeerAnswer> {
+    const { askOnePeer } = await import('./question.ts')
+    return await askOnePeer(this.#client, peer, cid, signal)
   }
 
   wantlist(peer?: string): CID[] {

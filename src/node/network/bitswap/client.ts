@@ -103,13 +103,19 @@ export class PeerClient {
   }
 }
 
+/** What waits for blocks: a session. */
+export type Asker = Pick<
+  Session,
+  'cidOf' | 'peerConnected' | 'peerGone' | 'blockArrived' | 'presence' | 'schedule' | 'heardFrom'
+>
+
 /** Asks peers for blocks on behalf of sessions. */
 export class BitswapClient {
   readonly #peers = new Map<string, PeerClient>()
   readonly #newSender: (peer: string) => Sender
   /** Who waits for a block. */
-  readonly #interest = new Map<string, Set<Session>>()
-  readonly #sessions = new Set<Session>()
+  readonly #interest = new Map<string, Set<Asker>>()
+  readonly #sessions = new Set<Asker>()
 
   constructor(newSender: (peer: string) => Sender) {
     this.#newSender = newSender
@@ -161,15 +167,15 @@ export class BitswapClient {
     yield* this.#peers.values()
   }
 
-  open(session: Session): void {
+  open(session: Asker): void {
     this.#sessions.add(session)
   }
 
-  close(session: Session): void {
+  close(session: Asker): void {
     this.#sessions.delete(session)
   }
 
-  interested(session: Session, wanted: Wanted): void {
+  interested(session: Asker, wanted: Wanted): void {
     let sessions = this.#interest.get(wanted.key)
     if (sessions === undefined) {
       sessions = new Set()
@@ -179,7 +185,7 @@ export class BitswapClient {
   }
 
   /** The session has given up on a block: peers are told, unless another session waits for it. */
-  uninterested(session: Session, wanted: Wanted): void {
+  uninterested(session: Asker, wanted: Wanted): void {
     const sessions = this.#interest.get(wanted.key)
     if (sessions === undefined || !sessions.delete(session) || sessions.size > 0) return
     this.#interest.delete(wanted.key)
@@ -209,7 +215,7 @@ export class BitswapClient {
   presences(id: string, presences: readonly Presence[]): void {
     const peer = this.#peers.get(id)
     if (peer === undefined) return
-    const touched = new Set<Session>()
+    const touched = new Set<Asker>()
     for (const { cid: bytes, has } of presences) {
       const cid = readCid(bytes)
       if (cid === undefined) continue

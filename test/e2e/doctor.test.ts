@@ -1,0 +1,119 @@
+/** `doctor` against a network of daemons: what it says is so. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Daemon } from './daemons.ts'
+import { Place } from './program.ts'
+
+const BASE = '/dev/shm'
+
+interface Record {
+  readonly Check: string
+  readonly State: string
+  readonly Message: string
+  // biome-ignore lint/suspicious/noExplicitAny: each check has details of its own
+  readonly Details?: any
+}
+
+async function examined(on: Daemon | Place, args: readonly string[], status = 0): Promise<Map<string, Record[]>> {
+  const result = await on.run([
+    ...args.filter(word => word.startsWith('--peer')),
+    'doctor',
+    '--json',
+    ...args.filter(word => !word.startsWith('--peer')),
+  ])
+  assert.equal(result.status, status, result.stderr + result.stdout)
+  const checks = new Map<string, Record[]>()
+  for (const line of result.stdout.trim().split('\n')) {
+    const record = JSON.parse(line) as Record
+    checks.set(record.Check, [...(checks.get(record.Check) ?? []), record])
+  }
+  return checks
+}
+
+test('an object: who provides it, who answers, how fast, and since when this node does', {
+  timeout: 180_000,
+}, async () => {
+  await using one = await Daemon.start({ base: BASE })
+  await using two = await Daemon.start({ base: BASE })
+  await using liar = await Daemon.start({ base: BASE })
+  await using asking = await Daemon.start({ base: BASE })
+  for (const each of [two, liar, asking]) await each.connect(one)
+  const began = Date.now()
+  const input = 'looked for by the doctor\n'
+  const cid = await one.ok(['add', '-Q', '--cid-version=1', '--provide=wait'], { input })
+  await liar.ok(['add', '-Q', '--cid-version=1', '--provide=wait'], { input })
+  await liar.ok(['pin', 'rm', cid])
+  await liar.ok(['block', 'rm', cid])
+
+  const elsewhere = await examined(asking, [cid], 1)
+  assert.equal(elsewhere.get('blocks')?.[0]?.State, 'failed')
+  assert.deepEqual(
+    [...(elsewhere.get('providers')?.[0]?.Details.Peers as string[])].sort(),
+    [one.peer, liar.peer].sort(),
+  )
+  const answers = new Map(elsewhere.get('answers')?.map(record => [record.Details.Peer as string, record]))
+  const right = answers.get(one.peer)?.Details
+  assert.equal(right.Has, true)
+  assert.equal(right.Bytes, input.length)
+  assert.equal(right.Transport, 'TCP')
+  assert.match(right.Address, /^\/ip4\/127\.0\.0\.1\/tcp\/\d+$/)
+  assert.ok(right.FirstByteMs > 0 && right.FirstByteMs < 10_000, String(right.FirstByteMs))
+  assert.equal(answers.get(liar.peer)?.Details.Has, false)
+  assert.equal(answers.get(liar.peer)?.State, 'failed')
+
+  const own = await examined(one, [cid], 1)
+  const since = Date.parse(own.get('announced')?.[0]?.Details.Since)
+  assert.ok(since >= began - 1_000 && since <= Date.now(), 'since it was announced')
+  assert.equal(own.get('blocks')?.[0]?.State, 'ok')
+  // As if it were typed elsewhere.
+  const remote = await one.run(['--api', `/unix${one.place.repo}/api.sock`, 'doctor', cid])
+  assert.match(remote.stdout, /^ok +announced: this node has announced it at /m)
+
+  const unknown = await one.ok(['add', '-Q', '--provide=none', '--cid-version=1'], { input: 'never announced\n' })
+  const silent = await examined(one, [unknown])
+  assert.equal(silent.get('announced')?.[0]?.State, 'warning')
+  assert.equal(silent.get('providers')?.[0]?.State, 'warning')
+
+  // A provider that is gone does not answer.
+  await liar.kill()
+  const gone = await examined(asking, [cid], 1)
+  const dead = gone.get('answers')?.find(record => record.Details.Peer === liar.peer)
+  assert.equal(dead?.State, 'failed')
+  assert.ok(dead?.Details.Error)
+
+  // Without a daemon a node of the command asks.
+  using alone = new Place(BASE)
+  await alone.ok(['init', '--profile=test'])
+  const found = await examined(alone, [`--peer=${one.address}`, cid], 1)
+  assert.ok((found.get('providers')?.[0]?.Details.Peers as string[]).includes(one.peer))
+  assert.equal(found.get('announced'), undefined, 'it has nothing to announce')
+})
+
+test('the node: ports, peers, NAT, limits, clock, disk', { timeout: 120_000 }, async () => {
+  await using one = await Daemon.start({ base: BASE })
+  const lonely = await examined(one, [])
+  assert.equal(lonely.get('peers')?.[0]?.State, 'warning')
+  assert.equal(lonely.get('reachable')?.[0]?.State, 'warning')
+  await using two = await Daemon.start({ base: BASE })
+  await two.connect(one)
+  const well = await examined(one, [])
+  assert.equal(well.get('peers')?.[0]?.Details.Peers, 1)
+  assert.equal(well.get('reachable')?.[0]?.Details.Inbound, 1)
+  assert.ok(one.address.startsWith(`${well.get('ports')?.[0]?.Details.Addresses[0]}/p2p/`))
+  assert.equal(well.get('nat')?.[0]?.State, 'warning', 'it has an address of loopback only')
+  for (const check of ['repo', 'secrets', 'config', 'disk', 'clock', 'limits', 'daemon', 'traffic', 'announcing']) {
+    assert.equal(well.get(check)?.[0]?.State, 'ok', check)
+  }
+  assert.ok(well.get('disk')?.[0]?.Details.FreeBytes > 0)
+  assert.equal((await examined(one, ['--only=repo'])).get('ports'), undefined)
+  assert.equal((await examined(one, ['--only=network'])).get('disk'), undefined)
+  // A daemon that is stuck is found, and does not hold the doctor up.
+  process.kill(one.pid, 'SIGSTOP')
+  try {
+    const stuck = await one.run(['doctor', '--timeout=5s'])
+    assert.notEqual(stuck.status, 0)
+    assert.match(stuck.stdout, /^ok +repo: /m)
+  } finally {
+    process.kill(one.pid, 'SIGCONT')
+  }
+})
