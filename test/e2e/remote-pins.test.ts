@@ -6,6 +6,10 @@ import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
+import { pinRemoteAdd } from '../../src/commands/pin/remote/add.ts'
+import { pinRemoteLs } from '../../src/commands/pin/remote/ls.ts'
+import { pinRemoteServiceLs } from '../../src/commands/pin/remote/service/ls.ts'
+import { shapeProblem } from '../../src/contract/shape.ts'
 import { Place, printed } from './program.ts'
 
 const KEY = 'secret-key-of-the-test'
@@ -184,6 +188,19 @@ test('add waits until the service has it, or has failed, and with --background f
     [failed.status, failed.stderr.split('\n').at(-2)],
     [1, 'Error: remote service failed to pin requestid="request-2"'],
   )
+})
+
+test('results are of the shape that the commands declare', async () => {
+  await using at = await opened()
+  for (const [words, command] of [
+    [['add', '--service=mine', '--background', EMPTY], pinRemoteAdd],
+    [['ls', '--service=mine', '--status=queued,pinning,pinned'], pinRemoteLs],
+    [['service', 'ls', '--stat'], pinRemoteServiceLs],
+  ] as const) {
+    const lines = (await at.place.ok(remote(...words, '--enc=json'))).split('\n')
+    for (const line of lines)
+      assert.equal(shapeProblem(command.result ?? 'null', JSON.parse(line), words[0]), undefined)
+  }
 })
 
 test('ls goes on to the last pin, and rm removes many only when forced', async () => {
