@@ -9,19 +9,36 @@ export function completionScript(shell: Shell): string {
 const SCRIPTS: Readonly<Record<Shell, string>> = {
   bash: `# bash completion for tsipfs: . <(tsipfs commands completion bash)
 _tsipfs() {
-  local IFS=$'\\n' line files=none
+  local IFS=$'\\n' line files=none token joined='' cut rest
+  local -a words=()
   COMPREPLY=()
-  local words=("\${COMP_WORDS[@]:1:COMP_CWORD}")
-  local current="\${COMP_WORDS[COMP_CWORD]}"
+  rest=\${COMP_LINE#"\${COMP_LINE%%[![:space:]]*}"}
+  # bash takes words apart at = and : too.
+  for token in "\${COMP_WORDS[@]:0:COMP_CWORD+1}"; do
+    case $rest in
+      [[:space:]]* | '') words+=("$joined") joined=$token ;;
+      *) joined+=$token ;;
+    esac
+    rest=\${rest#*"$token"}
+  done
+  words+=("$joined")
+  token=\${COMP_WORDS[COMP_CWORD]}
+  case $token in [=:]*) token='' ;; esac
+  cut=\${joined%"$token"}
   while read -r line; do
     case $line in
       :files | :folders) files=\${line#:} ;;
-      "$current"*) COMPREPLY+=("$line") ;;
+      *)
+        line=\${line#"$cut"}
+        case $token in [\\"\\']*) ;; *) printf -v line %q "$line" ;; esac
+        COMPREPLY+=("$line")
+        ;;
     esac
-  done < <(tsipfs complete -- "\${words[@]}" 2>/dev/null)
+  done < <(tsipfs complete -- "\${words[@]:1}" 2>/dev/null)
+  case \${#COMPREPLY[@]}$COMPREPLY in 1*[/=.]) compopt -o nospace 2>/dev/null ;; esac
   case $files in
-    files) COMPREPLY+=($(compgen -f -- "$current")); compopt -o filenames 2>/dev/null ;;
-    folders) COMPREPLY+=($(compgen -d -- "$current")); compopt -o filenames 2>/dev/null ;;
+    files) COMPREPLY+=($(compgen -f -- "$token")); compopt -o filenames 2>/dev/null ;;
+    folders) COMPREPLY+=($(compgen -d -- "$token")); compopt -o filenames 2>/dev/null ;;
   esac
 }
 complete -F _tsipfs tsipfs
@@ -29,15 +46,18 @@ complete -F _tsipfs tsipfs
   zsh: `#compdef tsipfs
 # zsh completion for tsipfs: tsipfs commands completion zsh > "\${fpath[1]}/_tsipfs"
 _tsipfs() {
-  local -a found
+  local -a found open
   local line files=none
-  for line in "\${(@f)$(tsipfs complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}"; do
+  for line in "\${(@f)$(tsipfs complete -- "\${(@Q)words[2,CURRENT-1]}" "\${(Q)PREFIX}" 2>/dev/null)}"; do
     case $line in
       :files|:folders) files=\${line#:} ;;
+      *[/=.]) open+=("$line") ;;
       ?*) found+=("$line") ;;
     esac
   done
   (( \${#found} )) && compadd -a found
+  (( \${#open} )) && compadd -S '' -a open
+  [[ $files = none ]] || compset -P '--*='
   [[ $files = files ]] && _files
   [[ $files = folders ]] && _files -/
   return 0
@@ -49,12 +69,14 @@ function __tsipfs_complete
   set -l words (commandline -opc)
   set -e words[1]
   set -l current (commandline -ct)
+  set -l before (string match -r -- '^--[^=]*=' $current)
+  set -l value (string replace -r -- '^--[^=]*=' '' $current)
   for line in (tsipfs complete -- $words "$current" 2>/dev/null)
     switch $line
       case :files
-        __fish_complete_path $current
+        printf '%s\\n' "$before"(__fish_complete_path "$value")
       case :folders
-        __fish_complete_directories $current
+        printf '%s\\n' "$before"(__fish_complete_directories "$value" '')
       case '*'
         echo $line
     end

@@ -41,10 +41,13 @@ const params = {
   toCar: text('Save what is added, with all blocks, as a CAR file', { complete: 'file', placeholder: 'file' }),
   toFiles: text('Link what is added into MFS, at this path', { complete: 'mfs', placeholder: 'path' }),
   cidVersion: int('CID version, 0 or 1; 1 makes raw leaves. The default is Import.CidVersion'),
-  hash: text('Hash function; makes CIDv1 unless it is sha2-256. The default is Import.HashFunction'),
+  hash: text('Hash function; makes CIDv1 unless it is sha2-256. The default is Import.HashFunction', {
+    complete: 'hash',
+  }),
   rawLeaves: choice('Use raw blocks for leaves. The default is Import.UnixFSRawLeaves, else true with CIDv1'),
   chunker: text('How files are cut: size-N, rabin-MIN-AVG-MAX or buzhash. The default is Import.UnixFSChunker', {
     short: 's',
+    offers: ['size-262144', 'size-1048576', 'rabin', 'buzhash'],
   }),
   trickle: choice('Use the trickle layout. The default is Import.UnixFSDAGLayout', { short: 't' }),
   maxFileLinks: int('Links of a node of a file at most. The default is Import.UnixFSFileMaxLinks', {

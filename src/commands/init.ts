@@ -34,7 +34,7 @@ export const init = defineCommand({
     algorithm: text('The kind of key to generate: ed25519, rsa or secp256k1', { short: 'a', initial: 'ed25519' }),
     bits: int('Bits of an RSA key', { short: 'b' }),
     emptyRepo: flag('Accepted for the sake of scripts: no help files are ever added', { short: 'e', initial: true }),
-    profile: text('Profiles to apply, separated by commas', { short: 'p', placeholder: 'names' }),
+    profile: text('Profiles to apply, separated by commas', { short: 'p', placeholder: 'names', complete: 'profile' }),
   },
   async *run(input, { repoPath, globals, signal, source }) {
     const [{ initRepo }, { configFrom }] = await Promise.all([

@@ -26,7 +26,7 @@ export const schema = defineCommand({
   localOnly: true,
   result: { Command: 'text: its words', Schema: { '*': 'any' } },
   params: {
-    command: optionalArgumentList('command', 'The words of the command', { complete: 'command' }),
+    command: optionalArgumentList('command', 'The words of the command'),
     failure: flag('Describe failures'),
   },
   async *run(input) {

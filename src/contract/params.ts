@@ -51,6 +51,8 @@ export interface Option<T = unknown> extends Described {
   readonly initial?: string | number | boolean | readonly string[] | undefined
   /** The values that are accepted; checked by the parser. */
   readonly values?: readonly string[] | undefined
+  /** Values that completion offers; others are accepted too. */
+  readonly offers?: readonly string[] | undefined
   readonly placeholder?: string | undefined
   readonly min?: number | undefined
   /** Concerns only how the caller shows results: not sent over the RPC. */
@@ -61,7 +63,11 @@ export interface Option<T = unknown> extends Described {
   readonly type?: T
 }
 
-export type Completion = 'file' | 'folder' | 'cid' | 'pin' | 'key' | 'peer' | 'topic' | 'mfs' | 'command' | 'config'
+/** Kinds of words that completion finds: files, what lives in the repo or its daemon, what the program knows. */
+export type Completion =
+  | ('file' | 'folder')
+  | ('cid' | 'pin' | 'pin-name' | 'key' | 'mfs' | 'peer' | 'address' | 'topic')
+  | ('config' | 'profile' | 'codec' | 'hash' | 'base')
 
 export type Param = Argument | Files | Option
 export type Params = Readonly<Record<string, Param>>

@@ -54,6 +54,16 @@ export function shapeAt(key: string): Shape {
   return shape
 }
 
+/** Returns the keys below a section, which ends in a dot, or of the whole config; those that are sections end in a dot. */
+export function keysBelow(section: string): string[] {
+  let shape: Shape | undefined = CONFIG_SHAPE
+  for (const part of section.split('.').slice(0, -1)) {
+    shape = shape?.kind === 'struct' ? shape.fields.get(part)?.shape : undefined
+  }
+  if (shape?.kind !== 'struct') return []
+  return [...shape.fields].map(([name, field]) => `${section}${name}${field.shape.kind === 'struct' ? '.' : ''}`)
+}
+
 /** Returns the key with the letter case of the config for one in any case; undefined when there is none. */
 export function keyInAnyCase(key: string): string | undefined {
   let shape: Shape = CONFIG_SHAPE

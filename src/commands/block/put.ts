@@ -19,8 +19,8 @@ export const blockPut = defineCommand({
   outputs: { cid: 'Key' },
   params: {
     data: files('data', 'The data to be stored as a block'),
-    cidCodec: text('Multicodec to use in the CID', { initial: 'raw' }),
-    mhtype: text('Multihash hash function'),
+    cidCodec: text('Multicodec to use in the CID', { initial: 'raw', complete: 'codec' }),
+    mhtype: text('Multihash hash function', { complete: 'hash' }),
     mhlen: int('Multihash hash length; -1: all of it', { initial: -1 }),
     pin: flag('Pin added blocks recursively'),
     allowBigBlock: flag('Store blocks that are larger than 2 MiB, which few peers will fetch'),

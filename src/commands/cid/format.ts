@@ -23,8 +23,8 @@ export const cidFormat = defineCommand({
     cid: argumentList('cid', 'The CIDs to format', { stdin: true, complete: 'cid' }),
     format: text('What to print for each CID', { name: 'f', short: 'f', initial: '%s', placeholder: 'format' }),
     version: text('Version to convert to: 0 or 1', { name: 'v', short: 'v', placeholder: 'version' }),
-    codec: text('Multicodec to convert to', { name: 'mc', placeholder: 'codec' }),
-    base: text('Multibase to write CIDs in', { name: 'b', short: 'b', placeholder: 'base' }),
+    codec: text('Multicodec to convert to', { name: 'mc', placeholder: 'codec', complete: 'codec' }),
+    base: text('Multibase to write CIDs in', { name: 'b', short: 'b', placeholder: 'base', complete: 'base' }),
   },
   async *run(input) {
     const [{ codecCode }, { baseByName }] = await Promise.all([

@@ -16,7 +16,7 @@ export const dagGet = defineCommand({
   worksWithoutRepo: true,
   params: {
     ref: argument('ref', 'The node to get', { stdin: true, complete: 'cid' }),
-    outputCodec: text('Codec that the object will be encoded as', { initial: 'dag-json' }),
+    outputCodec: text('Codec that the object will be encoded as', { initial: 'dag-json', complete: 'codec' }),
   },
   async *run(input, { node, signal }) {
     const [{ codecCode }, { resolvePath }, { decodeNode, encodeNode, valueAt }] = await Promise.all([

@@ -18,10 +18,10 @@ export const dagPut = defineCommand({
   outputs: { cid: 'Cid./' },
   params: {
     data: files('object data', 'The nodes to put'),
-    storeCodec: text('Codec that the stored object will be encoded with', { initial: 'dag-cbor' }),
-    inputCodec: text('Codec that the input object is encoded in', { initial: 'dag-json' }),
+    storeCodec: text('Codec that the stored object will be encoded with', { initial: 'dag-cbor', complete: 'codec' }),
+    inputCodec: text('Codec that the input object is encoded in', { initial: 'dag-json', complete: 'codec' }),
     pin: flag('Pin this object when adding'),
-    hash: text('Hash function to use'),
+    hash: text('Hash function to use', { complete: 'hash' }),
     allowBigBlock: flag('Store blocks that are larger than 2 MiB, which few peers will fetch'),
   },
   async *run(input, { node, source, signal }) {

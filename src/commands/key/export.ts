@@ -21,6 +21,7 @@ export const keyExport = defineCommand({
     format: text('Form of the key: libp2p-protobuf-cleartext or pem-pkcs8-cleartext', {
       short: 'f',
       initial: 'libp2p-protobuf-cleartext',
+      offers: ['libp2p-protobuf-cleartext', 'pem-pkcs8-cleartext'],
     }),
   },
   check(input) {

@@ -20,7 +20,11 @@ export const keyGen = defineCommand({
   result: { Name: 'text', Id: 'text' },
   params: {
     name: argument('name', 'The name of the key'),
-    type: text('The kind of key: rsa, ed25519 or secp256k1', { short: 't', initial: 'ed25519' }),
+    type: text('The kind of key: rsa, ed25519 or secp256k1', {
+      short: 't',
+      initial: 'ed25519',
+      offers: ['ed25519', 'rsa', 'secp256k1'],
+    }),
     size: int('Bits of an RSA key', { short: 's' }),
     encrypt: flag('Keep the key encrypted'),
     ipnsBase,

@@ -28,6 +28,7 @@ export const keyImport = defineCommand({
     format: text('Form of the key: libp2p-protobuf-cleartext or pem-pkcs8-cleartext', {
       short: 'f',
       initial: 'libp2p-protobuf-cleartext',
+      offers: ['libp2p-protobuf-cleartext', 'pem-pkcs8-cleartext'],
     }),
     allowAnyKeyType: flag('Import kinds of key too that key gen does not make'),
     encrypt: flag('Keep the key encrypted'),

@@ -19,7 +19,11 @@ export const keyRotate = defineCommand({
   result: { 'Message?': 'text', 'ID?': 'text' },
   params: {
     oldkey: text('The name that the old key gets in the keystore', { short: 'o' }),
-    type: text('The kind of key: rsa, ed25519 or secp256k1', { short: 't', initial: 'ed25519' }),
+    type: text('The kind of key: rsa, ed25519 or secp256k1', {
+      short: 't',
+      initial: 'ed25519',
+      offers: ['ed25519', 'rsa', 'secp256k1'],
+    }),
     size: int('Bits of an RSA key', { short: 's' }),
   },
   check({ oldkey }) {

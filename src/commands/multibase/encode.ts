@@ -13,7 +13,7 @@ export const multibaseEncode = defineCommand({
   output: 'bytes',
   params: {
     file: files('file', 'The data to encode', { many: false }),
-    base: text('The encoding', { name: 'b', short: 'b', initial: 'base64url', placeholder: 'base' }),
+    base: text('The encoding', { name: 'b', short: 'b', initial: 'base64url', placeholder: 'base', complete: 'base' }),
   },
   async *run(input, { source }) {
     const { baseByName } = await import('../../node/multibase.ts')

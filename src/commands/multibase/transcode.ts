@@ -10,7 +10,7 @@ export const multibaseTranscode = defineCommand({
   output: 'bytes',
   params: {
     file: files('encoded_file', 'The text to convert', { many: false }),
-    base: text('The encoding', { name: 'b', short: 'b', initial: 'base64url', placeholder: 'base' }),
+    base: text('The encoding', { name: 'b', short: 'b', initial: 'base64url', placeholder: 'base', complete: 'base' }),
   },
   async *run(input, { source }) {
     const { baseByName } = await import('../../node/multibase.ts')

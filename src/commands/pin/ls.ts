@@ -40,9 +40,13 @@ export const pinLs = defineCommand({
   ),
   params: {
     path: optionalArgumentList('ipfs-path', 'Objects to be listed', { complete: 'pin' }),
-    type: text('The type of pins to list: direct, indirect, recursive or all', { short: 't', initial: 'all' }),
+    type: text('The type of pins to list: direct, indirect, recursive or all', {
+      short: 't',
+      initial: 'all',
+      offers: TYPES,
+    }),
     quiet: flag('Print only the CIDs of pins', { short: 'q' }),
-    name: text('List only pins whose names contain this; implies --names', { short: 'n' }),
+    name: text('List only pins whose names contain this; implies --names', { short: 'n', complete: 'pin-name' }),
     stream: flag('Print pins as they are found', { short: 's' }),
     names: flag('Show the names of pins'),
     expired: flag('List only pins that have expired and were not collected yet'),

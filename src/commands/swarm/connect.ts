@@ -16,7 +16,9 @@ export const swarmConnect = defineCommand({
   needs: 'daemon',
   output: 'value',
   result: { Strings: ['text'] },
-  params: { address: argumentList('address', 'Addresses of peers to connect to', { stdin: true, complete: 'peer' }) },
+  params: {
+    address: argumentList('address', 'Addresses of peers to connect to', { stdin: true, complete: 'address' }),
+  },
   async *run(input, { node, signal }) {
     const { swarm } = await node.network({ signal })
     const { resolveTargets } = await import('../../node/network/targets.ts')

@@ -15,7 +15,7 @@ export const swarmDisconnect = defineCommand({
   output: 'value',
   result: { Strings: maybe(['text']) },
   params: {
-    address: argumentList('address', 'Addresses of peers to disconnect from', { stdin: true, complete: 'peer' }),
+    address: argumentList('address', 'Addresses of peers to disconnect from', { stdin: true, complete: 'address' }),
   },
   async *run(input, { node, signal }): AsyncIterable<Strings> {
     const { swarm } = await node.network({ signal })

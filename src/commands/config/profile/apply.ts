@@ -16,7 +16,7 @@ export const configProfileApply = defineCommand({
   output: 'value',
   result: { OldCfg: { '*': 'any' }, NewCfg: { '*': 'any' } },
   params: {
-    profile: argument('profile', 'The profile to apply: see tsipfs config profile ls'),
+    profile: argument('profile', 'The profile to apply: see tsipfs config profile ls', { complete: 'profile' }),
     dryRun: flag('Change nothing, and print what would change'),
   },
   async *run(input, { node }) {

@@ -10,7 +10,7 @@ export const swarmPeeringAdd = defineCommand({
   examples: [{ line: 'tsipfs swarm peering add /ip4/192.0.2.1/tcp/4001/p2p/12D3KooW…', explains: 'Keep a peer.' }],
   needs: 'daemon',
   result: { ID: 'text', Status: 'text' },
-  params: { address: argumentList('address', 'Addresses of peers to stay connected to', { complete: 'peer' }) },
+  params: { address: argumentList('address', 'Addresses of peers to stay connected to', { complete: 'address' }) },
   async *run(input, { node, signal }) {
     const [{ peering }, { parseTarget }] = await Promise.all([
       node.network({ signal }),
