@@ -1,6 +1,6 @@
 /**
  * Writes what is derived from the declarations: src/commands/index.ts (the table from the words of each command to
- * its file), the manual pages in man/, and the reference in docs/reference/.
+ * its file and its summary), the manual pages in man/, and the reference in docs/reference/.
  * Run it after changing a declaration. Without `--all` it writes the table alone; with `--check` nothing is written,
  * and the run fails when anything is not up to date.
  */
@@ -42,13 +42,29 @@ function removeOthers(below: string, kept: ReadonlySet<string>): void {
   }
 }
 
-const rows = commandFiles(folder)
+const declared = commandFiles(folder)
   .sort()
   .map(file => {
     const words = file.replace(/\.ts$/, '').split('/')
     const name = words.join('-').replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
-    return `  '${words.join(' ')}': () => import('./${file}').then(module => module.${name}),`
+    return { file, name, path: words.join(' ') }
   })
+
+async function summaryOf(file: string, name: string): Promise<string> {
+  const module = (await import(join(folder, file))) as Readonly<
+    Record<string, { readonly summary?: string } | undefined>
+  >
+  const summary = module[name]?.summary
+  if (summary === undefined) throw new Error(`src/commands/${file} exports no command ${name}`)
+  return JSON.stringify(summary)
+}
+
+const rows = declared.map(
+  ({ file, name, path }) => `  '${path}': () => import('./${file}').then(module => module.${name}),`,
+)
+const summaries = await Promise.all(
+  declared.map(async ({ file, name, path }) => `    '${path}': ${await summaryOf(file, name)},`),
+)
 
 put(
   join(folder, 'index.ts'),
@@ -59,6 +75,13 @@ import type { Command } from '../contract/command.ts'
 export const commands: Readonly<Record<string, () => Promise<Command>>> = {
 ${rows.join('\n')}
 } as unknown as Readonly<Record<string, () => Promise<Command>>>
+
+/** Returns the summary of each command by its words: the help of a group is shown without loading what is in it. */
+export function summaries(): Readonly<Record<string, string>> {
+  return {
+${summaries.join('\n')}
+  }
+}
 `,
 )
 

@@ -40,15 +40,65 @@ export async function parse(command: Pick<Command, 'path' | 'params'>, args: rea
   return { input, given, globals, paths }
 }
 
-/** Most command lines hold words alone: the parser of options is loaded for the others. */
-async function readTokens(
-  path: string,
-  tokens: readonly string[],
-  known: KnownOptions,
-): Promise<{ values: ReadonlyMap<KnownOption, unknown>; words: readonly string[] }> {
-  if (!tokens.some(token => token.startsWith('-') && token !== '-')) return { values: new Map(), words: tokens }
+interface Tokens {
+  readonly values: ReadonlyMap<KnownOption, unknown>
+  readonly words: readonly string[]
+}
+
+/** Most command lines hold nothing but options that are spelled out: commander is loaded for the others. */
+async function readTokens(path: string, tokens: readonly string[], known: KnownOptions): Promise<Tokens> {
+  const plain = readPlain(tokens, known)
+  if (plain !== undefined) return plain
   const { readOptions } = await import('./read-options.ts')
   return readOptions(path, tokens, known)
+}
+
+/** Reads tokens as commander does; undefined for what it may refuse, and for letters whose value follows at once. */
+function readPlain(tokens: readonly string[], known: KnownOptions): Tokens | undefined {
+  const values = new Map<KnownOption, unknown>()
+  const words: string[] = []
+  for (let at = 0; at < tokens.length; at++) {
+    const token = tokens[at] ?? ''
+    if (token === '--') {
+      words.push(...tokens.slice(at + 1))
+      break
+    }
+    if (!token.startsWith('-') || token === '-') {
+      words.push(token)
+      continue
+    }
+    const equals = token.indexOf('=')
+    const entry = known.get(equals < 0 ? token : token.slice(0, equals))
+    if (entry === undefined) {
+      const switched = switchesOf(token, known)
+      if (switched === undefined) return undefined
+      for (const [flag, value] of switched) values.set(flag, value)
+    } else if (entry.option.kind === 'flag') {
+      if (equals >= 0 || token.startsWith('--no-')) return undefined
+      values.set(entry, true)
+    } else {
+      const value = equals < 0 ? tokens[++at] : token.slice(equals + 1)
+      if (value === undefined) return undefined
+      const earlier = values.get(entry)
+      const isList = entry.option.kind === 'texts'
+      values.set(entry, isList ? [...(Array.isArray(earlier) ? earlier : []), value] : value)
+    }
+  }
+  return { values, words }
+}
+
+/** Returns the switches of `--no-name` or of letters that stand together (`-rQ`); undefined where others are among them. */
+function switchesOf(token: string, known: KnownOptions): (readonly [KnownOption, boolean])[] | undefined {
+  const isLong = token.startsWith('--')
+  if (isLong && !token.startsWith('--no-')) return undefined
+  const names = isLong ? [`--${token.slice('--no-'.length)}`] : [...token.slice(1)].map(letter => `-${letter}`)
+  const switches: (readonly [KnownOption, boolean])[] = []
+  for (const name of names) {
+    const entry = known.get(name)
+    if (entry?.option.kind !== 'flag') return undefined
+    switches.push([entry, !isLong])
+  }
+  return switches
 }
 
 /** Returns every spelling of every option, a command's own before global ones of the same spelling. */

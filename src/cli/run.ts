@@ -1,5 +1,5 @@
 import { groups } from '../commands/groups.ts'
-import { commands } from '../commands/index.ts'
+import { commands, summaries } from '../commands/index.ts'
 import type { Call, Caller, Command, Executor, Output, View } from '../contract/command.ts'
 import { EXIT_STATUS, Failure, failureToRecord, isAbort, systemFailure } from '../contract/failure.ts'
 import type { Io, Sink } from '../contract/io.ts'
@@ -263,7 +263,7 @@ function askedHelp(rest: readonly string[]): 'long' | 'short' | undefined {
 }
 
 async function helpText(path: string, short: boolean, io: Io): Promise<string> {
-  const children = await childrenOf(path)
+  const children = childrenOf(path)
   const { columns } = io.terminal
   if (path === '') return programHelp(children, columns, short)
   const command = await commands[path]?.()
@@ -271,18 +271,14 @@ async function helpText(path: string, short: boolean, io: Io): Promise<string> {
   return commandHelp(command, children, short, columns)
 }
 
-async function childrenOf(path: string): Promise<HelpRow[]> {
+function childrenOf(path: string): HelpRow[] {
   const prefix = path === '' ? '' : `${path} `
+  const texts: Readonly<Record<string, string>> = { ...groups, ...summaries() }
   const names = new Set<string>()
-  for (const name of [...Object.keys(commands), ...Object.keys(groups)]) {
+  for (const name of Object.keys(texts)) {
     if (name.startsWith(prefix) && name !== path) names.add(name.slice(prefix.length).split(' ')[0] ?? '')
   }
-  const rows = [...names].sort().map(async name => {
-    const full = `${prefix}${name}`
-    const command = await commands[full]?.()
-    return { name, text: command?.summary ?? groups[full] ?? '' }
-  })
-  return await Promise.all(rows)
+  return [...names].sort().map(name => ({ name, text: texts[`${prefix}${name}`] ?? '' }))
 }
 
 function unknownCommand(path: string, word: string): Failure {

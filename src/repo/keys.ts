@@ -1,14 +1,7 @@
-import {
-  createHash,
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPair,
-  generateKeyPairSync,
-  type KeyObject,
-} from 'node:crypto'
-import { promisify } from 'node:util'
+import type { KeyObject } from 'node:crypto'
 import { base58btc } from 'multiformats/bases/base58'
 import { Failure } from '../contract/failure.ts'
+import { createHash } from './platform-hash.ts'
 
 /** The kinds of key that libp2p knows. https://github.com/libp2p/specs/blob/master/peer-ids/peer-ids.md */
 export type KeyType = 'rsa' | 'ed25519' | 'secp256k1' | 'ecdsa'
@@ -36,6 +29,11 @@ const RSA_BITS_MAX = 8192
 /** Serialized public keys of at most so many bytes stand in the peer id as they are; longer ones are hashed. */
 const INLINE_BYTES_MAX = 42
 
+/** An ed25519 key is read without arithmetic: then `node:crypto`, which takes longer than all of `id`, is not loaded. */
+function platform(): typeof import('node:crypto') {
+  return process.getBuiltinModule('node:crypto')
+}
+
 /** Returns a fresh key. Throws a `usage` Failure for a type or size that cannot be. */
 export async function generateKey(type: string, bits?: number): Promise<PrivateKey> {
   if (type === 'rsa') return generateRsa(bits ?? RSA_BITS_DEFAULT)
@@ -46,7 +44,7 @@ export async function generateKey(type: string, bits?: number): Promise<PrivateK
     throw new Failure('usage', `invalid key size ${bits}: ${type} keys are always 256 bits`)
   }
   if (type === 'ed25519') {
-    const { d, x } = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' })
+    const { d, x } = platform().generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' })
     return ed25519Key(Buffer.from(d ?? '', 'base64url'), Buffer.from(x ?? '', 'base64url'))
   }
   const { secp256k1 } = await import('@noble/curves/secp256k1.js')
@@ -77,11 +75,11 @@ export function keyFromObject(key: KeyObject): PrivateKey {
       return ed25519Key(Buffer.from(d ?? '', 'base64url'), Buffer.from(x ?? '', 'base64url'))
     }
     case 'rsa': {
-      const publicKey = publicFromObject('rsa', createPublicKey(key))
+      const publicKey = publicFromObject('rsa', platform().createPublicKey(key))
       return { type: 'rsa', data: Uint8Array.from(key.export({ type: 'pkcs1', format: 'der' })), publicKey }
     }
     case 'ec': {
-      const publicKey = publicFromObject('ecdsa', createPublicKey(key))
+      const publicKey = publicFromObject('ecdsa', platform().createPublicKey(key))
       return { type: 'ecdsa', data: Uint8Array.from(key.export({ type: 'sec1', format: 'der' })), publicKey }
     }
     default:
@@ -115,7 +113,7 @@ export async function unmarshalPrivateKey(bytes: Uint8Array): Promise<PrivateKey
   }
   try {
     return keyFromObject(
-      createPrivateKey({ key: Buffer.from(data), format: 'der', type: type === 'rsa' ? 'pkcs1' : 'sec1' }),
+      platform().createPrivateKey({ key: Buffer.from(data), format: 'der', type: type === 'rsa' ? 'pkcs1' : 'sec1' }),
     )
   } catch (error) {
     if (error instanceof Failure) throw error
@@ -131,7 +129,7 @@ export function unmarshalPublicKey(bytes: Uint8Array): PublicKey {
   if (type === 'secp256k1' && data.length !== 33) throw new Failure('failed', 'invalid secp256k1 public key')
   if (type === 'rsa' || type === 'ecdsa') {
     try {
-      checkRsaSize(createPublicKey({ key: Buffer.from(data), format: 'der', type: 'spki' }))
+      checkRsaSize(platform().createPublicKey({ key: Buffer.from(data), format: 'der', type: 'spki' }))
     } catch (error) {
       if (error instanceof Failure) throw error
       throw new Failure('failed', `invalid ${type} public key`, { cause: error })
@@ -161,7 +159,12 @@ async function generateRsa(bits: number): Promise<PrivateKey> {
         : `rsa keys must be <= ${RSA_BITS_MAX} bits`,
     )
   }
-  const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: bits })
+  const privateKey = await new Promise<KeyObject>((resolve, reject) => {
+    platform().generateKeyPair('rsa', { modulusLength: bits }, (error, _publicKey, key) => {
+      if (error === null) resolve(key)
+      else reject(error)
+    })
+  })
   return keyFromObject(privateKey)
 }
 

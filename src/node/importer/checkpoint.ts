@@ -1,7 +1,8 @@
-import { createHash, randomBytes } from 'node:crypto'
 import { CID } from 'multiformats/cid'
 import { Failure } from '../../contract/failure.ts'
 import type { SourceEntry } from '../../contract/source.ts'
+import { createHash } from '../../repo/platform-hash.ts'
+import { randomHex } from '../../repo/random.ts'
 import type { Repo, Waiting } from '../../repo/roles.ts'
 import { visitDag } from '../dag-walk.ts'
 import { type FilesBefore, isFresh, type KnownRoot, stampOf } from './known-files.ts'
@@ -37,7 +38,7 @@ export class Checkpoint implements FilesBefore {
   readonly #options: Waiting
   readonly #everyMs: number
   readonly #prefix: string
-  readonly #run = randomBytes(6).toString('hex')
+  readonly #run = randomHex(6)
   readonly #saved = new Map<string, Saved>()
   /** The keys of what this run has written or used. */
   readonly #keys = new Set<string>()
