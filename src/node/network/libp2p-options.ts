@@ -1,4 +1,3 @@
-import { yamux } from '@chainsafe/libp2p-yamux'
 import { generateKeyPair, privateKeyFromProtobuf } from '@libp2p/crypto/keys'
 import { identify, identifyPush } from '@libp2p/identify'
 import {
@@ -6,7 +5,6 @@ import {
   type ConnectionProtector,
   FaultTolerance,
   type PrivateKey,
-  type StreamMuxerFactory,
   type Transport,
 } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
@@ -18,6 +16,7 @@ import { announceOptions } from './announce.ts'
 import type { BandwidthCounter } from './bandwidth.ts'
 import type { ConnectionLimits } from './connection-limits.ts'
 import { type ErrorListener, quietLogger } from './libp2p-log.ts'
+import { muxer } from './muxer.ts'
 import { noise } from './noise.ts'
 import type { Components, PartBase, Services } from './parts.ts'
 import { ping } from './ping.ts'
@@ -32,11 +31,6 @@ const UPGRADE_TIMEOUT_MS = 10_000
 const NEGOTIATION_TIMEOUT_MS = 10_000
 /** Inbound connections that are being negotiated. */
 const PENDING_INBOUND_MAX = 1_024
-const STREAMS_MAX = 1_000
-/** What a peer may send on a stream before somebody has read it. */
-const STREAM_WINDOW_BYTES_MAX = 4 * 1024 * 1024
-/** Bytes that a stream holds for a slow reader, or a slow peer; beyond that it is reset. */
-const STREAM_BUFFER_BYTES_MAX = 8 * 1024 * 1024
 /** A peer that does not answer is given up, but not while its line is full of what it was sent. */
 const PING_INTERVAL_MS = 30_000
 const PING_TIMEOUT_MS = { minTimeout: 20_000, maxTimeout: 60_000 }
@@ -119,18 +113,6 @@ function encrypters(config: Config, tls: Tls): ((components: Components) => Conn
     )
   }
   return ranked.sort((a, b) => a.rank - b.rank).map(({ encrypter }) => encrypter)
-}
-
-function muxer(): (components: Components) => StreamMuxerFactory {
-  return yamux({
-    maxInboundStreams: STREAMS_MAX,
-    maxOutboundStreams: STREAMS_MAX,
-    streamOptions: {
-      maxStreamWindowSize: STREAM_WINDOW_BYTES_MAX,
-      maxReadBufferLength: STREAM_BUFFER_BYTES_MAX,
-      maxWriteBufferLength: STREAM_BUFFER_BYTES_MAX,
-    },
-  })
 }
 
 async function protector(key: Uint8Array): Promise<() => ConnectionProtector> {
