@@ -45,6 +45,7 @@ type Handle = (peer: PeerId, message: Message) => Promise<Message | undefined>
 
 interface Message {
   readonly key?: Uint8Array | undefined
+  readonly providers?: readonly { readonly id: Uint8Array; readonly multiaddrs: readonly Uint8Array[] }[] | undefined
 }
 
 type DhtComponents = Parameters<ReturnType<typeof kadDHT>>[0]
@@ -57,6 +58,9 @@ const MESSAGES_WITH_HASH = ['ADD_PROVIDER', 'GET_PROVIDERS']
 /** The library would provide again by itself what it has provided once; providing.ts does that. */
 const NEVER_MS = 2 ** 31 - 1
 const RAW = 0x55
+/** For so long the addresses of a peer are not stored again, and of so many peers. */
+const TOLD_MS = 60_000
+const TOLD_PEERS_MAX = 256
 
 /** Returns the service of libp2p that runs a DHT. https://github.com/libp2p/specs/tree/master/kad-dht */
 export function dhtService(options: DhtOptions): Services[string] {
@@ -78,7 +82,10 @@ export function dhtService(options: DhtOptions): Services[string] {
     const own = withOwn(components, records, filter)
     if (!hasPing(own)) throw new Error('the DHT needs the service "ping" of libp2p')
     const dht = make(own)
-    if (hasInsides(dht)) acceptEveryHash(dht)
+    if (hasInsides(dht)) {
+      storeAddressesOnce(dht)
+      acceptEveryHash(dht)
+    }
     return dht
   }
 }
@@ -149,6 +156,34 @@ function acceptEveryHash(dht: Dht): void {
       const answer = await handle(peer, { ...message, key: cid.bytes })
       return answer === undefined ? undefined : { ...answer, key }
     }
+  }
+}
+
+/**
+ * A peer that provides thousands of blocks tells its addresses with each of them. To store them takes longer than the
+ * record: what it has told a moment ago is not stored again.
+ */
+function storeAddressesOnce(dht: Dht): void {
+  const handler = dht.rpc.handlers.ADD_PROVIDER
+  if (handler === undefined) throw new Error('the DHT takes no providers')
+  const handle = handler.handle.bind(handler)
+  const told = new Map<string, { readonly addresses: string; readonly until: number }>()
+  handler.handle = async (peer, message) => {
+    const [provider, ...others] = message.providers ?? []
+    const { key } = message
+    if (provider === undefined || others.length > 0 || key === undefined) return await handle(peer, message)
+    const id = peer.toString()
+    const addresses = Buffer.concat([provider.id, ...provider.multiaddrs]).toString('latin1')
+    const known = told.get(id)
+    if (known?.addresses === addresses && known.until > Date.now()) {
+      await dht.providers.addProvider(CID.decode(key), peer)
+      return undefined
+    }
+    const answer = await handle(peer, message)
+    const isOwn = Buffer.compare(provider.id, peer.toMultihash().bytes) === 0
+    if (isOwn && provider.multiaddrs.length > 0) told.set(id, { addresses, until: Date.now() + TOLD_MS })
+    if (told.size > TOLD_PEERS_MAX) told.clear()
+    return answer
   }
 }
 

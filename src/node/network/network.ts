@@ -142,6 +142,8 @@ export interface BitswapWatcher {
 
 export interface BitswapView {
   stat(): BitswapStat
+  /** When a block was last sent or received, by `performance.now()`; 0 when none was. */
+  readonly transferredAt: number
   /** What this node wants, or what a peer wants of it. */
   wantlist(peer?: string): CID[]
   ledger(peer: string): BitswapLedger

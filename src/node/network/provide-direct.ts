@@ -9,6 +9,10 @@ const KNOWN_MS = 30_000
 /** Streams are closed when they were not used for so long. */
 const IDLE_MS = 5_000
 const OPEN_TIMEOUT_MS = 10_000
+/** Addresses of this node are told for so long before they are looked up again. */
+const ADDRESSES_MS = 10_000
+/** `ADD_PROVIDER`. */
+const TYPE = Uint8Array.of(0x08, 2)
 /** Bytes that a peer has not taken yet; beyond that lookups, which wait, are made again. */
 const UNSENT_BYTES_MAX = 256 * 1024
 
@@ -21,6 +25,7 @@ export class DirectProvider {
   readonly #libp2p: Libp2p
   readonly #options: Pick<DhtOptions, 'name' | 'loopback'>
   readonly #streams = new Map<string, { readonly stream: Promise<Stream>; idle: NodeJS.Timeout }>()
+  #self: { readonly bytes: Uint8Array; readonly until: number } | undefined
   #known: { readonly peers: string; readonly until: number } | undefined
 
   constructor(dht: Dht, libp2p: Libp2p, options: Pick<DhtOptions, 'name' | 'loopback'>) {
@@ -99,12 +104,20 @@ export class DirectProvider {
 
   /** https://github.com/libp2p/specs/tree/master/kad-dht#rpc-messages: the type, the key, and this peer. */
   #message(cid: CID): Uint8Array {
-    const id = this.#libp2p.peerId
-    const own = this.#libp2p.getMultiaddrs().map(address => multiaddr(withoutPeer(address)))
-    const { multiaddrs } = addressFilter(this.#options)({ id, multiaddrs: own })
-    const provider = [...field(0x0a, id.toMultihash().bytes), ...multiaddrs.flatMap(each => field(0x12, each.bytes))]
-    const body = [0x08, 2, ...field(0x12, cid.multihash.bytes), ...field(0x4a, Uint8Array.from(provider))]
-    return Uint8Array.from([...varint(body.length), ...body])
+    const body = Buffer.concat([TYPE, field(0x12, cid.multihash.bytes), this.#thisPeer()])
+    return Buffer.concat([Uint8Array.from(varint(body.length)), body])
+  }
+
+  /** To ask for the addresses of this node costs more than all the rest: they hold for a moment. */
+  #thisPeer(): Uint8Array {
+    if (this.#self === undefined || this.#self.until < Date.now()) {
+      const id = this.#libp2p.peerId
+      const own = this.#libp2p.getMultiaddrs().map(address => multiaddr(withoutPeer(address)))
+      const { multiaddrs } = addressFilter(this.#options)({ id, multiaddrs: own })
+      const parts = [field(0x0a, id.toMultihash().bytes), ...multiaddrs.map(each => field(0x12, each.bytes))]
+      this.#self = { bytes: field(0x4a, Buffer.concat(parts)), until: Date.now() + ADDRESSES_MS }
+    }
+    return this.#self.bytes
   }
 }
 
@@ -112,8 +125,8 @@ function keyOf(peers: readonly PeerId[]): string {
   return peers.map(String).sort().join()
 }
 
-function field(tag: number, bytes: Uint8Array): number[] {
-  return [tag, ...varint(bytes.length), ...bytes]
+function field(tag: number, bytes: Uint8Array): Uint8Array {
+  return Buffer.concat([Uint8Array.from([tag, ...varint(bytes.length)]), bytes])
 }
 
 function varint(value: number): number[] {

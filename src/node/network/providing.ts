@@ -3,7 +3,7 @@ import type { CID } from 'multiformats/cid'
 import { Failure } from '../../contract/failure.ts'
 import { clearQueue } from '../provide-clear.ts'
 import { PROVIDE_QUEUE_KEY, queuedProvides } from '../provide-queue.ts'
-import type { ProvideStat, Providing, Routing } from './network.ts'
+import type { BitswapView, ProvideStat, Providing, Routing } from './network.ts'
 import type { Part, PartContext } from './parts.ts'
 import { dagHere, provideKeys } from './provide-keys.ts'
 import { type ProvideSettings, provideSettings } from './provide-settings.ts'
@@ -23,14 +23,22 @@ const PACE_MAX_MS = 1_000
 const QUEUE_PACE_MS = 100
 /** So many are provided without a pause. */
 const UNPACED_MAX = 16
+/** Blocks wait to be provided while others are sent or fetched, and for so long after; but none for longer than this. */
+const QUIET_MS = 1_000
+const QUIET_WAIT_MS_MAX = 10_000
+const QUIET_LOOK_MS = 250
 /** Keys that are taken from the queue in one step. */
 const DONE_MAX = 64
 
 /** Returns what tells others, through routing, what this node has. In a daemon it works on, by itself. */
-export async function createProviding(context: PartContext, routing: Routing): Promise<Part<Providing>> {
+export async function createProviding(
+  context: PartContext,
+  routing: Routing,
+  bitswap: Pick<BitswapView, 'transferredAt'>,
+): Promise<Part<Providing>> {
   const isDaemon = context.identity === 'repo' && !context.node.repo.readOnly
   // What is gone soon provides nothing: a config that cannot be concerns the daemon alone.
-  const provider = new Provider(context, routing, provideSettings(isDaemon ? context.config : {}))
+  const provider = new Provider(context, routing, bitswap, provideSettings(isDaemon ? context.config : {}))
   if (isDaemon) await provider.start()
   return provider
 }
@@ -38,6 +46,7 @@ export async function createProviding(context: PartContext, routing: Routing): P
 class Provider implements Providing {
   readonly #context: PartContext
   readonly #routing: Routing
+  readonly #bitswap: Pick<BitswapView, 'transferredAt'>
   readonly #settings: ProvideSettings
   readonly #startedAt = Date.now()
   #wake = Promise.withResolvers<void>()
@@ -47,9 +56,15 @@ class Provider implements Providing {
   #counts = { provided: 0, records: 0, failed: 0, reprovided: 0, ongoing: 0, reproviding: 0, durationMs: 0 }
   #last: { readonly at: number; readonly durationMs: number; readonly keys: number } | undefined
 
-  constructor(context: PartContext, routing: Routing, settings: ProvideSettings) {
+  constructor(
+    context: PartContext,
+    routing: Routing,
+    bitswap: Pick<BitswapView, 'transferredAt'>,
+    settings: ProvideSettings,
+  ) {
     this.#context = context
     this.#routing = routing
+    this.#bitswap = bitswap
     this.#settings = settings
   }
 
@@ -124,7 +139,7 @@ class Provider implements Providing {
       }
     }
     const all = provideKeys(node.repo, this.#settings.sources, { signal: stop })
-    await overEach(paced(all, paceMs, stop), this.#settings.workers, provide)
+    await overEach(this.#paced(all, paceMs, stop), this.#settings.workers, provide)
     stop.throwIfAborted()
     this.#last = { at: Date.now(), durationMs: Date.now() - began, keys }
     const stored = new Uint8Array(8)
@@ -162,7 +177,7 @@ class Provider implements Providing {
     try {
       for await (const { key, cid, scope } of queuedProvides(node.repo.values)) {
         // Whoever looks for what was added looks for its root; what lies below must not hinder who fetches it.
-        const cids = scope === 'dag' ? paced(dagHere(node.repo, cid, { signal }), QUEUE_PACE_MS, signal) : [cid]
+        const cids = scope === 'dag' ? this.#paced(dagHere(node.repo, cid, { signal }), QUEUE_PACE_MS, signal) : [cid]
         await overEach(cids, this.#settings.workers, each => this.#provideHere(each, signal))
         done.set(key, undefined)
         if (done.size >= DONE_MAX) await forget()
@@ -234,6 +249,28 @@ class Provider implements Providing {
     }
   }
 
+  /** Yields the first few at once, and waits before each of the others; what is fetched and served goes first. */
+  async *#paced(cids: AsyncIterable<CID>, paceMs: number, signal: AbortSignal): AsyncIterable<CID> {
+    let count = 0
+    for await (const cid of cids) {
+      count += 1
+      if (paceMs > 0 && count > UNPACED_MAX) await later(paceMs, undefined, { signal, ref: false })
+      if (paceMs > 0 && count > 1) await this.#quiet(signal)
+      yield cid
+    }
+  }
+
+  /** Resolves when no blocks travel, or when they have for too long. */
+  async #quiet(signal: AbortSignal): Promise<void> {
+    const limit = performance.now() + QUIET_WAIT_MS_MAX
+    for (;;) {
+      const { transferredAt } = this.#bitswap
+      const now = performance.now()
+      if (transferredAt === 0 || now - transferredAt > QUIET_MS || now > limit) return
+      await later(QUIET_LOOK_MS, undefined, { signal, ref: false })
+    }
+  }
+
   #mayTry(): boolean {
     return Date.now() >= this.#retryAt && this.#context.libp2p.getConnections().length > 0
   }
@@ -257,16 +294,6 @@ class Provider implements Providing {
     if (before !== undefined && new TextDecoder().decode(before) === strategy) return
     if (before !== undefined) await clearQueue(values)
     await values.put(STRATEGY_KEY, new TextEncoder().encode(strategy))
-  }
-}
-
-/** Yields the first few at once, and waits before each of the others. */
-async function* paced(cids: AsyncIterable<CID>, paceMs: number, signal: AbortSignal): AsyncIterable<CID> {
-  let count = 0
-  for await (const cid of cids) {
-    count += 1
-    if (paceMs > 0 && count > UNPACED_MAX) await later(paceMs, undefined, { signal, ref: false })
-    yield cid
   }
 }
 

@@ -186,7 +186,7 @@ async function assemble(started: Started, stack: AsyncDisposableStack, waiting: 
     openExchange,
     peering: own(createPeering(context)),
     forwarding: own(createForwarding(context)),
-    providing: own(await createProviding(context, routing)),
+    providing: own(await createProviding(context, routing, bitswap)),
     naming: own(await createNameRecords(context, { routing, pubsub })),
     bandwidth: filter => bandwidth.read(filter),
     privateNetwork:

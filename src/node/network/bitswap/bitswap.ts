@@ -50,6 +50,7 @@ export class Bitswap {
   readonly #total = { duplicateBlocks: 0, duplicateBytes: 0, messages: 0, blocks: 0, bytes: 0, sent: 0, sentBytes: 0 }
   readonly #watchers = new Set<BitswapWatcher>()
   #pendingBytes = 0
+  #transferredAt = 0
   #waiting: (() => void)[] = []
 
   constructor(options: BitswapOptions) {
@@ -62,6 +63,7 @@ export class Bitswap {
       onSent: (peer, cids, bytes) => {
         const blocks = cids.length
         const counts = this.#countsOf(peer)
+        this.#transferredAt = performance.now()
         counts.sentBlocks += blocks
         counts.sentBytes += bytes
         counts.exchanged += 1
@@ -112,6 +114,10 @@ export class Bitswap {
   /** Looks once more for what peers want, when somebody else may have stored it. */
   async lookAgain(): Promise<void> {
     if (this.hasOpenWants) await this.#server.lookAgain()
+  }
+
+  get transferredAt(): number {
+    return this.#transferredAt
   }
 
   stat(): BitswapStat {
@@ -180,6 +186,7 @@ export class Bitswap {
   async #take(peer: string, block: WireBlock): Promise<void> {
     const { length } = block.data
     this.#pendingBytes += length
+    this.#transferredAt = performance.now()
     try {
       await this.#check(peer, block)
     } catch {
