@@ -15,6 +15,8 @@ import type {
 const PROTOCOL = '/tls/1.0.0'
 /** Bytes that wait to be encrypted, before whoever writes them is held back. */
 const BUFFER_BYTES = 512 * 1024
+/** What a record of TLS holds at most. */
+const RECORD_BYTES = 16 * 1024
 /** A connection that carries nothing for so long is closed, as the TCP transport does. */
 const IDLE_TIMEOUT_MS = 2 * 60 * 1000
 
@@ -165,20 +167,56 @@ function takeOver(raw: Socket, socket: TLSSocket, connection: MessageStream): vo
     if (typeof count === 'function') count(bytesIn, bytesOut)
   }
   socket.on('data', (chunk: Uint8Array) => add(chunk.length, 0))
-  // What is written in one turn, frames and their heads, is encrypted together.
+  gatherWrites(socket, bytes => add(0, bytes))
+}
+
+/** What is written in one turn, frames and their heads, is encrypted together; `end` sends what still waits. */
+function gatherWrites(socket: TLSSocket, count: (bytes: number) => void): void {
   const write = socket.write.bind(socket)
-  let isCorked = false
+  const end = socket.end.bind(socket)
+  // Bun puts all that waits into one fresh buffer before it writes; large pieces are better written as they are.
+  if (process.versions.bun !== undefined) Reflect.set(socket, '_writev', null)
+  let waiting: Uint8Array[] = []
+  let bytes = 0
+  const flush = (): void => {
+    const chunks = waiting
+    waiting = []
+    bytes = 0
+    if (socket.destroyed) return
+    for (const record of recordsOf(chunks)) write(record)
+  }
   Reflect.set(socket, 'write', (chunk: Uint8Array): boolean => {
-    if (!isCorked) {
-      isCorked = true
-      socket.cork()
-      process.nextTick(() => {
-        isCorked = false
-        socket.uncork()
-      })
-    }
-    add(0, chunk.length)
-    write(chunk)
-    return socket.writableLength < BUFFER_BYTES
+    if (waiting.length === 0) process.nextTick(flush)
+    waiting.push(chunk)
+    bytes += chunk.length
+    count(chunk.length)
+    return bytes + socket.writableLength < BUFFER_BYTES
   })
+  Reflect.set(socket, 'end', (): unknown => {
+    flush()
+    return end()
+  })
+}
+
+/** Yields the same bytes in pieces of whole records, but for the last: small chunks are put together, large ones cut. */
+export function* recordsOf(chunks: Iterable<Uint8Array>): Generator<Uint8Array> {
+  let begun: Uint8Array[] = []
+  let size = 0
+  for (const chunk of chunks) {
+    if (size + chunk.length < RECORD_BYTES) {
+      begun.push(chunk)
+      size += chunk.length
+      continue
+    }
+    let at = 0
+    if (size > 0) {
+      at = RECORD_BYTES - size
+      yield Buffer.concat([...begun, chunk.subarray(0, at)])
+    }
+    const whole = at + Math.floor((chunk.length - at) / RECORD_BYTES) * RECORD_BYTES
+    if (whole > at) yield chunk.subarray(at, whole)
+    begun = whole < chunk.length ? [chunk.subarray(whole)] : []
+    size = chunk.length - whole
+  }
+  if (size > 0) yield begun.length === 1 && begun[0] !== undefined ? begun[0] : Buffer.concat(begun)
 }
