@@ -14,6 +14,8 @@ const LAST_KEY = '/local/reprovide/last'
 const STRATEGY_KEY = '/local/reprovide/strategy'
 /** How soon what other processes queued is noticed. */
 const LOOK_PERIOD_MS = 1_000
+/** Without peers, and between two rounds of providing again, nothing is looked for more often than this. */
+const REST_PERIOD_MS = 60_000
 const RETRY_MIN_MS = 1_000
 const RETRY_MAX_MS = 5 * 60_000
 const PROVIDE_TIMEOUT_MS = 60_000
@@ -49,7 +51,7 @@ class Provider implements Providing {
   readonly #bitswap: Pick<BitswapView, 'transferredAt'>
   readonly #settings: ProvideSettings
   readonly #startedAt = Date.now()
-  #wake = Promise.withResolvers<void>()
+  readonly #sleepers = new Set<() => void>()
   #retryMs = RETRY_MIN_MS
   #retryAt = 0
   #connectedSince: number | undefined
@@ -77,6 +79,7 @@ class Provider implements Providing {
     const onConnect = (): void => {
       this.#connectedSince ??= Date.now()
       this.#retryAt = Math.min(this.#retryAt, Date.now() + RETRY_MIN_MS)
+      this.#rouse()
     }
     const onDisconnect = (): void => {
       if (libp2p.getConnections().length === 0) this.#connectedSince = undefined
@@ -88,13 +91,20 @@ class Provider implements Providing {
       libp2p.removeEventListener('peer:disconnect', onDisconnect)
       this.wake()
     })
-    void this.#forever('provide', () => this.#provideQueued())
-    if (this.#settings.intervalMs > 0) void this.#forever('reprovide', () => this.#reprovideWhenDue())
+    const isAlone = (): boolean => libp2p.getConnections().length === 0
+    void this.#forever('provide', isAlone, () => this.#provideQueued())
+    if (this.#settings.intervalMs === 0) return
+    const isNotDue = (): boolean => isAlone() || Date.now() < this.#dueAt()
+    void this.#forever('reprovide', isNotDue, () => this.#reprovideWhenDue())
   }
 
   wake(): void {
     this.#retryAt = 0
-    this.#wake.resolve()
+    this.#rouse()
+  }
+
+  #rouse(): void {
+    for (const rouse of this.#sleepers) rouse()
   }
 
   async stat(): Promise<ProvideStat> {
@@ -147,8 +157,8 @@ class Provider implements Providing {
     await node.repo.values.put(LAST_KEY, stored)
   }
 
-  /** Does a piece of work again and again, until the network ends. What goes wrong is logged. */
-  async #forever(name: string, work: () => Promise<void>): Promise<void> {
+  /** Does a piece of work again and again, seldom while it may rest, until the network ends. What goes wrong is logged. */
+  async #forever(name: string, mayRest: () => boolean, work: () => Promise<void>): Promise<void> {
     const { signal, log } = this.#context
     while (!signal.aborted) {
       try {
@@ -158,12 +168,21 @@ class Provider implements Providing {
         log('provider', 'error', `${name}: ${error instanceof Error ? error.message : String(error)}`)
         this.#delay()
       }
-      await Promise.race([
-        this.#wake.promise,
-        later(LOOK_PERIOD_MS, undefined, { signal, ref: false }).catch(() => undefined),
-      ])
-      this.#wake = Promise.withResolvers()
+      await this.#sleep(mayRest() ? REST_PERIOD_MS : LOOK_PERIOD_MS)
     }
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    let rouse: () => void = () => undefined
+    await new Promise<void>(resolve => {
+      const timer = setTimeout(resolve, ms).unref()
+      rouse = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+      this.#sleepers.add(rouse)
+    })
+    this.#sleepers.delete(rouse)
   }
 
   async #provideQueued(): Promise<void> {
@@ -222,8 +241,7 @@ class Provider implements Providing {
   }
 
   async #reprovideWhenDue(): Promise<void> {
-    const due = (this.#last?.at ?? 0) + this.#settings.intervalMs
-    if (Date.now() < due || !this.#mayTry()) return
+    if (Date.now() < this.#dueAt() || !this.#mayTry()) return
     // Without a peer in a table nothing would come of it: the first to fail says so.
     const before = this.#counts.failed
     await this.#probe()
@@ -232,6 +250,11 @@ class Provider implements Providing {
       await this.#reprovideAll(await this.#pace())
       this.#retryMs = RETRY_MIN_MS
     }
+  }
+
+  /** When everything is to be provided again. */
+  #dueAt(): number {
+    return (this.#last?.at ?? 0) + this.#settings.intervalMs
   }
 
   /** Nobody waits for it: what is due is spread, so that it takes little of what fetches and serves need. */

@@ -69,6 +69,7 @@ export function createRouter(components: GossipSubComponents, settings: PubsubSe
   const router = gossipsub(options)(components)
   if (!isStartable(router)) throw new Error('the router of pubsub cannot be started')
   takeReturned(router, own, hooks)
+  restAlone(router, hooks)
   if (settings.router === 'floodsub') router.protocols = [FLOODSUB]
   router.topicValidators = new ForEveryTopic(async (_source, message) => {
     const plain = toPlain(message)
@@ -80,6 +81,18 @@ export function createRouter(components: GossipSubComponents, settings: PubsubSe
   })
   router.addEventListener('gossipsub:heartbeat', () => hooks.heartbeat())
   return router
+}
+
+/** Without peers, and without messages that are to be forgotten, there is nothing to keep in order. */
+function restAlone(router: GossipSub, hooks: RouterHooks): void {
+  const beat: unknown = Reflect.get(router, 'heartbeat')
+  if (typeof beat !== 'function') throw new Error('the router of pubsub has no heartbeat')
+  Reflect.set(router, 'heartbeat', async () => {
+    const seen: unknown = Reflect.get(router, 'seenCache')
+    const isEmpty = typeof seen === 'object' && seen !== null && Reflect.get(seen, 'size') === 0
+    if (router.getPeers().length > 0 || !isEmpty) await beat.call(router)
+    else hooks.heartbeat()
+  })
 }
 
 /** Messages of this node that come back are known: they need no checking, and nobody else to hear of them. */
