@@ -6,8 +6,13 @@ import { createHash } from './platform-hash.ts'
 export type CheckOther = (cid: CID, bytes: Uint8Array) => void | Promise<void>
 
 const SHA2_256 = 0x12
-/** From this size on the thread pool hashes, beside this thread; below it handing over costs more than the hash. */
+/** From this size on the thread pool may hash, beside this thread; below it handing over costs more than the hash. */
 const POOL_BYTES_MIN = 32 * 1024
+/**
+ * So many blocks are hashed in the pool at a time; what comes meanwhile is hashed on this thread, so that both work. The
+ * pool has to be given a copy, and reads and writes besides.
+ */
+const IN_POOL_MAX = 1
 
 /** Hash functions that the platform has, by multihash code. Others are the caller's. */
 const PLATFORM: ReadonlyMap<number, string> = new Map([
@@ -29,9 +34,10 @@ export function mismatchFailure(cid: CID, place: string): Failure {
   })
 }
 
-/** Checks that bytes hash to a CID: at once where it can, in the thread pool when they are many. */
+/** Checks that bytes hash to a CID: at once where it can, some in the thread pool when they are many. */
 export class Checker {
   readonly #other: CheckOther | undefined
+  #inPool = 0
 
   constructor(other?: CheckOther | undefined) {
     this.#other = other
@@ -45,8 +51,8 @@ export class Checker {
   /** Returns whether the bytes hash to the CID; a promise when that takes another thread or a module to load. */
   matches(cid: CID, bytes: Uint8Array): boolean | Promise<boolean> {
     const code = cid.multihash.code
-    if (code === SHA2_256 && bytes.length >= POOL_BYTES_MIN) return matchesInPool(cid, bytes)
-    return this.matchesHere(cid, bytes)
+    const forPool = code === SHA2_256 && bytes.length >= POOL_BYTES_MIN && this.#inPool < IN_POOL_MAX
+    return forPool ? this.#matchesInPool(cid, bytes) : this.matchesHere(cid, bytes)
   }
 
   /** Like `matches`, on this thread. */
@@ -56,6 +62,15 @@ export class Checker {
     const name = PLATFORM.get(code)
     if (name === undefined) return this.#ask(cid, bytes)
     return beginsWith(createHash(name).update(bytes).digest(), digest)
+  }
+
+  async #matchesInPool(cid: CID, bytes: Uint8Array): Promise<boolean> {
+    this.#inPool++
+    try {
+      return await matchesInPool(cid, bytes)
+    } finally {
+      this.#inPool--
+    }
   }
 
   async #ask(cid: CID, bytes: Uint8Array): Promise<boolean> {

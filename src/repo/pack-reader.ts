@@ -61,7 +61,8 @@ export class PackReader implements Disposable {
   async readInPool(place: Place): Promise<Uint8Array | undefined> {
     const pack = this.#use(place.pack)
     if (pack === undefined) return undefined
-    const bytes = new Uint8Array(place.length)
+    // Not zeroed first, since the read fills it; what it does not fill is cut off.
+    const bytes = new Uint8Array(Buffer.allocUnsafeSlow(place.length).buffer)
     try {
       let done = 0
       while (done < bytes.length) {
