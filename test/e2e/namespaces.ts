@@ -75,7 +75,7 @@ export class Host implements Disposable {
   configure(device: string, address: string, gateway?: string): void {
     this.ip(`addr add ${address} dev ${device}`)
     this.ip(`link set ${device} up`)
-    this.ip(gateway === undefined ? `route add 224.0.0.0/4 dev ${device}` : `route add default via ${gateway}`)
+    this.ip(gateway === undefined ? `route replace 224.0.0.0/4 dev ${device}` : `route add default via ${gateway}`)
   }
 
   /** Hands on what is not for this host, and has whatever leaves by a device leave under its address. */

@@ -3,7 +3,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { bootstrapPeers } from '../auto-values.ts'
 import { targetOf } from './addresses.ts'
 import type { PartBase, PartContext, Services } from './parts.ts'
-import { flagAt } from './settings.ts'
+import { flagAt, textsAt } from './settings.ts'
 
 const DIAL_TIMEOUT_MS = 15_000
 /** With fewer peers than this the bootstrap peers are dialled, as many of them as are wanting. */
@@ -37,14 +37,20 @@ export class Discovery implements AsyncDisposable {
     }
   }
 
-  /** Dials the bootstrap peers, and again whenever there are too few. */
+  /** Dials the bootstrap peers, and again whenever there are too few, and the relays that are to be used. */
   start({ libp2p }: PartContext): void {
     this.#libp2p = libp2p
-    const peers = bootstrapPeers(this.#base.config)
-    if (peers.length === 0) return
-    void this.#bootstrap(peers)
-    if (this.#base.identity === 'ephemeral') return
-    this.#timer = setInterval(() => void this.#bootstrap(peers), BOOTSTRAP_PERIOD_MS)
+    const { config, identity } = this.#base
+    const peers = bootstrapPeers(config)
+    const relays = identity === 'repo' ? textsAt(config, 'Swarm.RelayClient.StaticRelays') : []
+    if (peers.length === 0 && relays.length === 0) return
+    const dial = (): void => {
+      void this.#bootstrap(peers)
+      void this.#keepRelays(relays)
+    }
+    dial()
+    if (identity === 'ephemeral') return
+    this.#timer = setInterval(dial, BOOTSTRAP_PERIOD_MS)
     this.#timer.unref()
   }
 
@@ -59,6 +65,17 @@ export class Discovery implements AsyncDisposable {
     if (wanting <= 0) return
     const shuffled = [...peers].sort(() => Math.random() - 0.5)
     await Promise.all(shuffled.slice(0, wanting).map(address => this.#dial(libp2p, [address])))
+  }
+
+  /** Stays connected to relays: whoever is connected to one has a place reserved in it. */
+  async #keepRelays(relays: readonly string[]): Promise<void> {
+    const libp2p = this.#libp2p
+    if (libp2p === undefined) return
+    const missing = relays.filter(address => {
+      const peer = targetOf(multiaddr(address))?.peer
+      return peer === undefined || libp2p.getConnections(peer).length === 0
+    })
+    await Promise.all(missing.map(address => this.#dial(libp2p, [address])))
   }
 
   async #meet({ id, multiaddrs }: PeerInfo): Promise<void> {

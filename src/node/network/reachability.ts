@@ -1,4 +1,5 @@
 import type { Transport } from '@libp2p/interface'
+import { isMultiaddr } from '@multiformats/multiaddr'
 import { VERSION } from '../../contract/version.ts'
 import type { Config } from '../../repo/roles.ts'
 import { hasPublicAddress, isLoopbackOnly } from './listen.ts'
@@ -30,7 +31,8 @@ export async function reachability(base: PartBase, listen: readonly string[]): P
       isRelay && identity === 'repo' ? relayService(config) : {},
       isServing && textAt(config, 'AutoNAT.ServiceMode') !== 'disabled' ? autonat() : {},
       isServing && !flagAt(config, 'Swarm.DisableNatPortMap', false) ? portMapping() : {},
-      usesRelays && identity === 'repo' && flagAt(config, 'Swarm.EnableHolePunching', true) ? holePunching() : {},
+      // Who can be dialled needs it too: whoever cannot dials back, once he has been met through a relay.
+      relays && isServing && flagAt(config, 'Swarm.EnableHolePunching', true) ? holePunching() : {},
     ]),
   ])
   return {
@@ -63,7 +65,28 @@ async function relayService(config: Config): Promise<Services> {
 
 async function autonat(): Promise<Services> {
   const { autoNAT } = await import('@libp2p/autonat')
-  return { autonat: autoNAT() }
+  const create = autoNAT()
+  return { autonat: components => create(dialingAnew(components)) }
+}
+
+/**
+ * Whoever asks whether he can be dialled is connected already. The library is given that connection when it dials him,
+ * sees that it is not the one that it wanted, and closes it. Here it is given one of its own.
+ */
+function dialingAnew(components: Components): Components {
+  const { connectionManager } = components
+  const own = new Proxy(connectionManager, {
+    get(target, property) {
+      if (property === 'openConnection') return openAnew
+      const value: unknown = Reflect.get(target, property, target)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+  const openAnew: typeof connectionManager.openConnection = (peer, options) =>
+    connectionManager.openConnection(peer, { ...options, force: isMultiaddr(peer) })
+  return new Proxy(components, {
+    get: (target, property) => (property === 'connectionManager' ? own : Reflect.get(target, property, target)),
+  })
 }
 
 async function portMapping(): Promise<Services> {

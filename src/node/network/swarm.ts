@@ -148,6 +148,8 @@ class LibSwarm implements Swarm {
     const unknown: string[] = []
     for (const { multiaddr: address, verified, type } of this.#components.addressManager.getAddressesWithMetadata()) {
       if (type === 'transport' && this.#private.matches(address)) continue
+      // It is the relay that is reached there.
+      if (address.toString().includes('/p2p-circuit')) continue
       if (verified) reachable.push(withoutPeer(address))
       else unknown.push(withoutPeer(address))
     }
