@@ -123,9 +123,11 @@ function exchangeOn({ node, daemon, signal }: DaemonServerOptions, calls: Calls)
 }
 
 function executorOn(node: Node, calls: Calls): Executor {
+  let loading: Promise<typeof import('../node/call-node.ts')> | undefined
   return {
     async *execute(command, call) {
-      const { nodeForCall } = await import('../node/call-node.ts')
+      loading ??= import('../node/call-node.ts')
+      const { nodeForCall } = await loading
       const { source, signal, answer } = call
       // What has no network cannot ask it, whatever the call says.
       const globals = node.globals.offline ? { ...call.globals, offline: true } : call.globals

@@ -85,6 +85,7 @@ class Client {
   readonly #reader = new FrameReader()
   readonly #wants = new Map<string, AbortController>()
   #node: Promise<ExchangeNode> | undefined
+  #cids: Promise<typeof import('multiformats/cid')> | undefined
   #brought = false
   #statedAt = 0
 
@@ -160,7 +161,8 @@ class Client {
     this.#wants.set(key, stop)
     try {
       const { blocks } = await this.#node
-      const { CID } = await import('multiformats/cid')
+      this.#cids ??= import('multiformats/cid')
+      const { CID } = await this.#cids
       const block = await this.#read(blocks, CID.decode(bytes), stop.signal)
       this.#brought = true
       this.#writer.write(encodeWithCid(FRAME.block, bytes, block))

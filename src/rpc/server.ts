@@ -45,7 +45,7 @@ export interface ServerOptions {
 
 /** Returns the listener that serves the RPC on one door. */
 export function serveRpc(options: ServerOptions): (door: Door) => RequestListener {
-  const state = { calls: 0 }
+  const state = { calls: 0, loaded: new Map<string, Promise<Command>>() }
   return door => (request, response) => {
     // A client that goes away is noticed where its call is carried out.
     request.on('error', () => undefined)
@@ -64,7 +64,7 @@ async function answer(
   door: Door,
   request: IncomingMessage,
   response: ServerResponse,
-  state: { calls: number },
+  state: { calls: number; readonly loaded: Map<string, Promise<Command>> },
 ): Promise<void> {
   const { path, query } = splitUrl(request.url ?? '')
   if (path !== API_PATH && !path.startsWith(`${API_PATH}/`)) {
@@ -80,7 +80,7 @@ async function answer(
   const refused = refusal(options.policy, door, path, request.headers)
   if (refused !== undefined) return plain(response, 403, refused)
   const found = findCommand(path, options.commands)
-  const command = await found?.load()
+  const command = found === undefined ? undefined : await loadOnce(found, state.loaded)
   if (found === undefined || command === undefined || command.localOnly === true) {
     return plain(response, 404, '404 page not found')
   }
@@ -230,6 +230,17 @@ interface FoundCommand {
   readonly words: string
   readonly args: readonly string[]
   readonly load: () => Promise<Command>
+}
+
+/** What is loaded is there: even to ask for it again costs a small call something. */
+function loadOnce({ words, load }: FoundCommand, loaded: Map<string, Promise<Command>>): Promise<Command> {
+  let loading = loaded.get(words)
+  if (loading === undefined) {
+    loading = load()
+    loaded.set(words, loading)
+    loading.catch(() => loaded.delete(words))
+  }
+  return loading
 }
 
 /** Finds the command that a path names. Its last segment may be an argument instead: `cat/Qm…`. */

@@ -17,6 +17,8 @@ const LOOK_PERIOD_MS = 1_000
 /** Without peers, and between two rounds of providing again, nothing is looked for more often than this. */
 const REST_PERIOD_MS = 60_000
 const RETRY_MIN_MS = 1_000
+/** The first peer is left in peace for so long: whoever has connected to it wants something of it. */
+const SETTLE_MS = 1_500
 const RETRY_MAX_MS = 5 * 60_000
 const PROVIDE_TIMEOUT_MS = 60_000
 /** Between two keys that are provided again by themselves, at most. */
@@ -77,8 +79,10 @@ class Provider implements Providing {
     if (at !== undefined) this.#last = { at, durationMs: 0, keys: 0 }
     await this.#dropQueueOfOldStrategy()
     const onConnect = (): void => {
+      const isFirst = this.#connectedSince === undefined
       this.#connectedSince ??= Date.now()
-      this.#retryAt = Math.min(this.#retryAt, Date.now() + RETRY_MIN_MS)
+      const soon = Date.now() + SETTLE_MS
+      this.#retryAt = isFirst ? soon : Math.min(this.#retryAt, soon)
       this.#rouse()
     }
     const onDisconnect = (): void => {

@@ -212,12 +212,14 @@ class LazyPubsub implements Part<Pubsub>, RouterHooks {
   }
 
   async #startRouter(): Promise<Live> {
-    const [{ createRouter }, { PubsubStreams }, { PubsubPace }, { publicKeyToProtobuf }] = await Promise.all([
-      import('./pubsub-router.ts'),
-      import('./pubsub-streams.ts'),
-      import('./pubsub-pace.ts'),
-      import('@libp2p/crypto/keys'),
-    ])
+    const [{ createRouter }, { PubsubStreams }, { PubsubPace }, { preparedKey }, { publicKeyToProtobuf }] =
+      await Promise.all([
+        import('./pubsub-router.ts'),
+        import('./pubsub-streams.ts'),
+        import('./pubsub-pace.ts'),
+        import('./signer.ts'),
+        import('@libp2p/crypto/keys'),
+      ])
     const { libp2p, components } = this.#context
     const { privateKey, peerId, peerStore, connectionManager, logger } = components
     const streams = new PubsubStreams(components.registrar)
@@ -227,7 +229,7 @@ class LazyPubsub implements Part<Pubsub>, RouterHooks {
       pace.forget(detail.toString())
       this.#paced.delete(detail.toString())
     })
-    const inside = { privateKey, peerId, peerStore, connectionManager, logger, registrar }
+    const inside = { privateKey: preparedKey(privateKey), peerId, peerStore, connectionManager, logger, registrar }
     const router = createRouter(inside, this.#settings, this)
     await router.start()
     const key = publicKeyToProtobuf(privateKey.publicKey).length

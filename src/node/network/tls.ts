@@ -11,6 +11,8 @@ import type {
   Upgrader,
 } from '@libp2p/interface'
 
+import { verifyPeerCertificate } from './tls-certificate.ts'
+
 /** https://github.com/libp2p/specs/blob/master/tls/tls.md */
 const PROTOCOL = '/tls/1.0.0'
 /** Bytes that wait to be encrypted, before whoever writes them is held back. */
@@ -30,8 +32,7 @@ interface TlsComponents {
 }
 
 /** What all connections of a node share. */
-interface Tools
-  extends Pick<typeof import('@libp2p/tls/utils'), 'toMessageStream' | 'toNodeDuplex' | 'verifyPeerCertificate'> {
+interface Tools extends Pick<typeof import('@libp2p/tls/utils'), 'toMessageStream' | 'toNodeDuplex'> {
   /** The certificate, which says nothing but who this node is. */
   readonly secureContext: SecureContext
 }
@@ -43,10 +44,11 @@ export interface Tls {
 }
 
 /**
- * Returns the TLS of libp2p. It does what `@libp2p/tls` 3.1 does, but for two things. That one hands `ALPNProtocols` and
+ * Returns the TLS of libp2p. It does what `@libp2p/tls` 3.1 does, but for three things. That one hands `ALPNProtocols` and
  * `ALPNCallback` to both ends, which Bun refuses: here both ends have the list alone, and the server's order decides,
  * which comes to the same. And where the connection is a TCP socket, the runtime encrypts on that socket itself: through
- * a stream in between every byte would be copied and handed on several times, at 1.7 times the cost.
+ * a stream in between every byte would be copied and handed on several times, at 1.7 times the cost. And
+ * certificates are checked without the libraries that make them (tls-certificate.ts).
  */
 export function tls(): Tls {
   let privateKey: PrivateKey | undefined
@@ -75,15 +77,13 @@ export function tls(): Tls {
 }
 
 async function loadTools(privateKey: PrivateKey): Promise<Tools> {
-  const { generateCertificate, toMessageStream, toNodeDuplex, verifyPeerCertificate } = await import(
-    '@libp2p/tls/utils'
-  )
+  const { generateCertificate, toMessageStream, toNodeDuplex } = await import('@libp2p/tls/utils')
   const secureContext = createSecureContext({
     ...(await generateCertificate(privateKey)),
     minVersion: 'TLSv1.3',
     maxVersion: 'TLSv1.3',
   })
-  return { secureContext, toMessageStream, toNodeDuplex, verifyPeerCertificate }
+  return { secureContext, toMessageStream, toNodeDuplex }
 }
 
 async function secure(
@@ -140,7 +140,7 @@ async function handshake(
   socket.once('close', onClose)
   await secured.promise
   socket.off('close', onClose)
-  const remotePeer = await tools.verifyPeerCertificate(socket.getPeerCertificate().raw, expected, connection.log)
+  const remotePeer = await verifyPeerCertificate(socket.getPeerCertificate().raw, expected)
   const chosen = socket.alpnProtocol
   // `libp2p` says that the muxer is negotiated later.
   const streamMuxer = typeof chosen === 'string' ? muxers?.get(chosen) : undefined
