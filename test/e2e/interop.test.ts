@@ -7,10 +7,11 @@ import { type AddressInfo, createServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { Daemon } from './daemons.ts'
 import { buildGoPeer, type Described, GoPeer } from './go-peer.ts'
-import { ended, Place, seeded } from './program.ts'
+import { ended, memoryPeak, Place, seeded } from './program.ts'
 
 const BASE = '/dev/shm'
 const MIB = 1024 * 1024
+const CROWD = 400
 const ABSENT = 'bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy'
 /** What is added would be provided, which opens connections that were closed. */
 const QUIET = { 'Routing.Type': 'none' }
@@ -323,4 +324,42 @@ test('WebSockets, whoever listens', { skip }, async () => {
   const begin = performance.now()
   await daemon.kill('SIGTERM')
   assert.ok(performance.now() - begin < 3_000, 'it ends at once')
+})
+
+test('of too many connections the old ones of no value are closed, not those that are kept or young', {
+  skip,
+}, async () => {
+  await using friend = await GoPeer.start()
+  const [host, id] = friend.address.split('/p2p/')
+  const config = {
+    ...QUIET,
+    'Swarm.ConnMgr': { HighWater: 20, LowWater: 10, GracePeriod: '2s', SilencePeriod: '1s' },
+    'Peering.Peers': [{ ID: id, Addrs: [host] }],
+  }
+  await using daemon = await Daemon.start({ base: BASE, config })
+  await daemon.until(['swarm', 'peers'], text => text.includes(friend.id))
+  await using peer = await GoPeer.start()
+  // The young ones are spared: for a while there are as many as have come.
+  assert.ok((await peer.ask<number>('crowd', { addr: daemon.address, count: 60 })) > 20)
+  const left = await peer.until<number>('crowdLeft', {}, count => count <= 20)
+  assert.ok(left >= 9, `${left} are left`)
+  assert.ok((await daemon.ok(['swarm', 'peers'])).includes(friend.id))
+})
+
+test('hundreds of peers are there at once, and one more is served', { skip }, async (t: TestContext) => {
+  const config = { ...QUIET, 'Swarm.ConnMgr': { Type: 'none' } }
+  await using daemon = await Daemon.start({ base: BASE, config })
+  await using peer = await GoPeer.start()
+  const before = memoryPeak(daemon.pid)
+  const begin = performance.now()
+  const count = await peer.ask<number>('crowd', { addr: daemon.address, count: CROWD, timeoutMs: 60_000 })
+  const ms = Math.round(performance.now() - begin)
+  assert.equal(count, CROWD)
+  assert.equal((await daemon.ok(['swarm', 'peers'])).split('\n').length, CROWD)
+  const grown = Math.round((memoryPeak(daemon.pid) - before) / MIB)
+  t.diagnostic(`${count} came in within ${ms} ms, and cost ${grown} MiB`)
+  await using friend = await GoPeer.start()
+  await friend.ask('dial', { addr: daemon.address })
+  await goGets(friend, await addFile(daemon, MIB, 51))
+  assert.ok(grown < 400)
 })

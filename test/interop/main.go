@@ -138,6 +138,8 @@ var actions = map[string]Action{
 	"peers":         listPeers,
 	"ping":          pingPeer,
 	"garbage":       garbage,
+	"crowd":         crowd,
+	"crowdLeft":     crowdLeft,
 	"put":           putFile,
 	"putBlock":      putBlock,
 	"lie":           lie,

@@ -57,6 +57,7 @@ type Node struct {
 	pubsub  *pubsub.PubSub
 	topics  map[string]*pubsub.Topic
 	lock    sync.Mutex
+	crowd   []host.Host
 	dht     *dht.IpfsDHT
 }
 

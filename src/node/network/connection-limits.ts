@@ -13,8 +13,9 @@ const STREAMS_PER_CONNECTION_MAX = 1_000
 const CONNECTIONS_MIN = 16
 const CONNECTIONS_DEFAULT_MAX = 2_048
 const MIB = 1024 * 1024
-/** Peers with a tag of this value are never let go. */
-const KEPT_VALUE = 1_000
+/** The tag of peers that are never let go. (The value of a tag is 100 at most, and many tags add up.) */
+export const KEPT_TAG = 'ipfs-peering'
+const KEPT_VALUE = Number.POSITIVE_INFINITY
 
 /** How many connections a node has at most, and when it lets some go. */
 export interface ConnectionBounds {
@@ -147,7 +148,7 @@ export class ConnectionLimits implements Disposable {
     try {
       const peer = await this.#libp2p?.peerStore.get(remotePeer)
       return [...(peer?.tags.entries() ?? [])].reduce(
-        (sum, [name, { value }]) => sum + (name.startsWith('keep-alive') ? KEPT_VALUE : value),
+        (sum, [name, { value }]) => sum + (name === KEPT_TAG || name.startsWith('keep-alive') ? KEPT_VALUE : value),
         0,
       )
     } catch {

@@ -3,6 +3,7 @@ import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
 import type { Config } from '../../repo/roles.ts'
 import { parsePeer, parseTarget } from './addresses.ts'
+import { KEPT_TAG } from './connection-limits.ts'
 import type { PeerAddresses, Peering } from './network.ts'
 import type { Part, PartContext } from './parts.ts'
 import { valueAt } from './settings.ts'
@@ -11,8 +12,7 @@ const DELAY_FIRST_MS = 5_000
 const DELAY_MAX_MS = 600_000
 const DIAL_TIMEOUT_MS = 15_000
 const PEERS_MAX = 1_024
-/** Keeps these connections when there are too many. */
-const TAG = 'ipfs-peering'
+const TAG_VALUE = 100
 
 /** Returns the peers to which this node stays connected; those of the config at first. */
 export function createPeering(context: PartContext): Part<Peering> {
@@ -88,11 +88,11 @@ class KeptPeers implements Peering, AsyncDisposable {
     if (this.#peers.size >= PEERS_MAX) return
     const kept = { addresses: new Set(addresses), delayMs: DELAY_FIRST_MS, timer: undefined, dialling: false }
     this.#peers.set(peer, kept)
-    this.#tag(peer, { value: 1_000 })
+    this.#tag(peer, { value: TAG_VALUE })
   }
 
   #tag(peer: string, tag: { value: number } | undefined): void {
-    this.#libp2p.peerStore.merge(peerIdFromString(peer), { tags: { [TAG]: tag } }).catch((error: unknown) => {
+    this.#libp2p.peerStore.merge(peerIdFromString(peer), { tags: { [KEPT_TAG]: tag } }).catch((error: unknown) => {
       this.#log('net', 'debug', `peering: ${String(error)}`)
     })
   }

@@ -5,6 +5,8 @@ import { BITSWAP_120, PROTOCOLS } from './wire.ts'
 
 /** Bytes that may wait in a stream: a message is put there whole. */
 const STREAM_BUFFER_BYTES_MAX = 2 * MESSAGE_BYTES_MAX
+/** A length of four bytes is more than any message has. */
+const LENGTH_FACTOR_MAX = 0x80 ** 3
 const EMPTY = new Uint8Array(0)
 
 /**
@@ -25,7 +27,8 @@ export class MessageReader {
       if (this.#message === undefined) {
         const byte = chunk[at++] ?? 0
         this.#length += (byte & 0x7f) * this.#factor
-        if (this.#length > MESSAGE_BYTES_MAX) throw new Error(`a message of more than ${MESSAGE_BYTES_MAX} bytes`)
+        if (this.#length > MESSAGE_BYTES_MAX || this.#factor > LENGTH_FACTOR_MAX)
+          throw new Error(`a message of more than ${MESSAGE_BYTES_MAX} bytes`)
         this.#factor *= 0x80
         if (byte >= 0x80) continue
         this.#factor = 1
