@@ -1,4 +1,5 @@
 import type { ProvideStat } from '../node/network/network.ts'
+import type { SweepState } from '../node/network/sweep.ts'
 import { inBoth, inSi, shortDuration, timeText, withCommas } from './_human.ts'
 import { alignColumns } from './_table.ts'
 
@@ -45,10 +46,12 @@ type Sweep = ReturnType<typeof sweepRecord>
 function sweepRecord(stat: ProvideStat, averageMs: number) {
   const { settings } = stat
   const now = Date.now()
-  const cycle = stat.lastReprovide ?? stat.startedAt
+  const sweep = sweepOf(stat)
+  const cycle = sweep?.cycleStart ?? stat.lastReprovide ?? stat.startedAt
   const active = Math.min(stat.ongoing, settings.workers)
   const activePeriodic = Math.min(stat.reproviding, settings.workers)
-  const next = settings.intervalMs === 0 ? undefined : cycle + settings.intervalMs
+  const next = settings.intervalMs === 0 ? undefined : (sweep?.nextAt ?? cycle + settings.intervalMs)
+  const regionsLast = Math.max(1, sweep?.cycleRegions ?? 1)
   const workers = {
     max: settings.workers,
     active: Math.min(settings.workers, active + activePeriodic),
@@ -66,13 +69,17 @@ function sweepRecord(stat: ProvideStat, averageMs: number) {
       status: stat.connectedSince === undefined ? 'offline' : 'online',
       since: timeOrNone(stat.connectedSince),
     },
-    queues: { pending_key_provides: stat.queued, pending_region_provides: 0, pending_region_reprovides: 0 },
+    queues: {
+      pending_key_provides: stat.queued,
+      pending_region_provides: 0,
+      pending_region_reprovides: next !== undefined && sweep !== undefined && next < now ? 1 : 0,
+    },
     schedule: {
       keys: stat.scheduled,
-      regions: 0,
-      avg_prefix_length: -1,
+      regions: sweep?.regions ?? 0,
+      avg_prefix_length: sweep?.bits ?? -1,
       next_reprovide_at: timeOrNone(stat.connectedSince === undefined ? undefined : next),
-      next_reprovide_prefix: '',
+      next_reprovide_prefix: sweep?.nextPrefix ?? '',
     },
     workers,
     timing: {
@@ -86,7 +93,7 @@ function sweepRecord(stat: ProvideStat, averageMs: number) {
       ongoing: {
         region_provides: 0,
         key_provides: stat.ongoing,
-        region_reprovides: 0,
+        region_reprovides: sweep?.isProviding === true ? 1 : 0,
         key_reprovides: stat.reproviding,
       },
       past: {
@@ -95,20 +102,25 @@ function sweepRecord(stat: ProvideStat, averageMs: number) {
         keys_failed: stat.failed,
         keys_provided_per_minute: averageMs === 0 ? 0 : 60_000 / averageMs,
         keys_reprovided_per_minute: perMinute(stat.lastReprovideKeys, stat.lastReprovideDurationMs),
-        reprovide_duration: Math.round(stat.lastReprovideDurationMs * NS_PER_MS),
-        avg_keys_per_reprovide: stat.lastReprovideKeys,
-        regions_reprovided_last_cycle: 0,
+        reprovide_duration: Math.round((stat.lastReprovideDurationMs / regionsLast) * NS_PER_MS),
+        avg_keys_per_reprovide: stat.lastReprovideKeys / regionsLast,
+        regions_reprovided_last_cycle: sweep?.cycleRegions ?? 0,
       },
     },
     network: {
-      peers: 0,
-      reachable: 0,
-      complete_keyspace_coverage: false,
-      avg_region_size: 0,
+      peers: sweep?.peers ?? 0,
+      reachable: sweep?.reached ?? 0,
+      complete_keyspace_coverage: sweep !== undefined && sweep.bits === 0 && sweep.peers > 0,
+      avg_region_size: sweep?.regionPeers ?? 0,
       avg_holders: stat.provided + stat.reprovided === 0 ? 0 : stat.records / (stat.provided + stat.reprovided),
       replication_factor: REPLICATION,
     },
   }
+}
+
+/** Of the two DHTs the one with more peers tells how it goes. */
+function sweepOf({ sweeps }: ProvideStat): SweepState | undefined {
+  return sweeps.toSorted((one, other) => other.peers - one.peers || other.regions - one.regions)[0]
 }
 
 /** Returns statistics as text, as Kubo lays them out. */

@@ -30,6 +30,7 @@ const STAT = {
   lastReprovide: undefined,
   lastReprovideDurationMs: 0,
   lastReprovideKeys: 0,
+  sweeps: [],
 }
 const NONE = {
   all: false,

@@ -3,6 +3,7 @@ import type { Waiting } from '../../repo/roles.ts'
 import type { Exchange, FetchState } from '../exchange.ts'
 import type { PeerAnswer } from './bitswap/question.ts'
 import type { ProvideSettings } from './provide-settings.ts'
+import type { KeyspaceNetwork, SweepState } from './sweep.ts'
 
 /** The node's side of the network: libp2p and the protocols on it. Peers are named by their ids, as text. */
 export interface Network extends AsyncDisposable {
@@ -216,6 +217,8 @@ export interface Routing {
   closestPeers(peer: string, options?: RoutingOptions): AsyncIterable<PeerAddresses>
   /** Returns when this node last told others that it has a block, in milliseconds since 1970; undefined: not that is known. */
   announcedAt(cid: CID): Promise<number | undefined>
+  /** The DHTs that are provided in, for whoever provides much. */
+  keyspaces(): readonly KeyspaceNetwork<unknown>[]
   /** The routing tables, by name (`wan`, `lan`). */
   tables(): Promise<readonly RoutingTable[]>
 }
@@ -257,6 +260,8 @@ export interface ProvideStat {
   readonly lastReprovide: number | undefined
   readonly lastReprovideDurationMs: number
   readonly lastReprovideKeys: number
+  /** By region; empty with `Provide.DHT.SweepEnabled` off. */
+  readonly sweeps: readonly SweepState[]
 }
 
 /** Tells others what this node has. */

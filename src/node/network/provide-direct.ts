@@ -60,6 +60,19 @@ export class DirectProvider {
     }
   }
 
+  /** Tells one peer of blocks, at its pace. Returns of how many; throws when it cannot be reached. */
+  async send(peer: PeerId, cids: readonly CID[], signal: AbortSignal): Promise<number> {
+    if (this.#libp2p.getConnections(peer).length === 0) await this.#libp2p.dial(peer, { signal })
+    let sent = 0
+    for (const cid of cids) {
+      const stream = await this.#streamTo(peer)
+      if (stream.writeBufferLength > UNSENT_BYTES_MAX) await stream.onDrain({ signal })
+      stream.send(this.#message(cid))
+      sent += 1
+    }
+    return sent
+  }
+
   #peers(): PeerId[] {
     const own = this.#libp2p.peerId
     return [...this.#dht.routingTable.kb.toIterable()].map(({ peerId }) => peerId).filter(peer => !peer.equals(own))

@@ -17,7 +17,7 @@ export interface ProvideSettings {
   readonly workersPeriodic: number
   readonly workersBurst: number
   readonly connectionsPerWorker: number
-  /** `Provide.DHT.SweepEnabled`: only how statistics are shown depends on it. */
+  /** `Provide.DHT.SweepEnabled`: what is provided again is, region by region, spread over the interval. */
   readonly isSweeping: boolean
 }
 

@@ -7,6 +7,7 @@ import type { BitswapView, ProvideStat, Providing, Routing } from './network.ts'
 import type { Part, PartContext } from './parts.ts'
 import { dagHere, provideKeys } from './provide-keys.ts'
 import { type ProvideSettings, provideSettings } from './provide-settings.ts'
+import { Sweep, type SweepState } from './sweep.ts'
 import { overEach } from './workers.ts'
 
 /** When everything was last provided again: milliseconds since 1970, eight bytes. */
@@ -58,6 +59,7 @@ class Provider implements Providing {
   #retryAt = 0
   #connectedSince: number | undefined
   #counts = { provided: 0, records: 0, failed: 0, reprovided: 0, ongoing: 0, reproviding: 0, durationMs: 0 }
+  #sweeps: readonly Sweep<unknown>[] = []
   #last: { readonly at: number; readonly durationMs: number; readonly keys: number } | undefined
 
   constructor(
@@ -98,6 +100,12 @@ class Provider implements Providing {
     const isAlone = (): boolean => libp2p.getConnections().length === 0
     void this.#forever('provide', isAlone, () => this.#provideQueued())
     if (this.#settings.intervalMs === 0) return
+    if (this.#settings.isSweeping) {
+      this.#sweeps = this.#newSweeps()
+      const isResting = (): boolean => isAlone() || this.#sweeps.every(sweep => sweep.isResting)
+      void this.#forever('reprovide', isResting, () => this.#sweepWhenDue())
+      return
+    }
     const isNotDue = (): boolean => isAlone() || Date.now() < this.#dueAt()
     void this.#forever('reprovide', isNotDue, () => this.#reprovideWhenDue())
   }
@@ -127,6 +135,7 @@ class Provider implements Providing {
       lastReprovide: this.#last?.at,
       lastReprovideDurationMs: this.#last?.durationMs ?? 0,
       lastReprovideKeys: this.#last?.keys ?? 0,
+      sweeps: this.#sweeps.map((sweep): SweepState => sweep.state),
     }
   }
 
@@ -156,9 +165,7 @@ class Provider implements Providing {
     await overEach(this.#paced(all, paceMs, stop), this.#settings.workers, provide)
     stop.throwIfAborted()
     this.#last = { at: Date.now(), durationMs: Date.now() - began, keys }
-    const stored = new Uint8Array(8)
-    new DataView(stored.buffer).setBigUint64(0, BigInt(this.#last.at))
-    await node.repo.values.put(LAST_KEY, stored)
+    await this.#storeLast(this.#last.at)
   }
 
   /** Does a piece of work again and again, seldom while it may rest, until the network ends. What goes wrong is logged. */
@@ -242,6 +249,44 @@ class Provider implements Providing {
       this.#counts.failed += 1
       return false
     }
+  }
+
+  #newSweeps(): Sweep<unknown>[] {
+    const { node, signal } = this.#context
+    const { repo } = node
+    return this.#routing.keyspaces().map(
+      keyspace =>
+        new Sweep(keyspace, {
+          values: repo.values,
+          keys: () => provideKeys(repo, this.#settings.sources, { signal }),
+          has: cid => repo.blocks.has(cid),
+          intervalMs: this.#settings.intervalMs,
+          signal,
+          onProvided: ({ told, failed, records }) => {
+            this.#counts.reprovided += told
+            this.#counts.failed += failed
+            this.#counts.records += records
+          },
+        }),
+    )
+  }
+
+  async #sweepWhenDue(): Promise<void> {
+    if (!this.#mayTry()) return
+    for (const sweep of this.#sweeps) {
+      await sweep.step()
+      const { cycleEnd, cycleMs, cycleKeys } = sweep.state
+      if (cycleEnd === undefined || cycleEnd <= (this.#last?.at ?? 0)) continue
+      this.#last = { at: cycleEnd, durationMs: cycleMs, keys: cycleKeys }
+      await this.#storeLast(cycleEnd)
+    }
+    this.#retryMs = RETRY_MIN_MS
+  }
+
+  async #storeLast(at: number): Promise<void> {
+    const stored = new Uint8Array(8)
+    new DataView(stored.buffer).setBigUint64(0, BigInt(at))
+    await this.#context.node.repo.values.put(LAST_KEY, stored)
   }
 
   async #reprovideWhenDue(): Promise<void> {

@@ -10,13 +10,17 @@ import type { PeerAddresses, QueryEvent, Routing, RoutingOptions, RoutingTable }
 import type { Part, PartBase, PartContext, Services } from './parts.ts'
 import type { DirectProvider } from './provide-direct.ts'
 import { addressesOf, PROVIDER_EVENT, queryEvent } from './query-events.ts'
+import { type Neighbour, placeOf } from './regions.ts'
 import { type Method, type RoutingSetup, routingSetup } from './routing-config.ts'
 import { whenReady } from './routing-ready.ts'
 import { readTable } from './routing-tables.ts'
+import type { KeyspaceNetwork } from './sweep.ts'
 
 const SERVICES: Readonly<Record<DhtName, string>> = { wan: 'wanDht', lan: 'lanDht' }
 const PROVIDERS_DEFAULT = 20
 const PREFIX_IPNS = '/ipns/'
+const LOOKUP_TIMEOUT_MS = 60_000
+const SEND_TIMEOUT_MS = 60_000
 const NO_PEERS = 'failed to find any peer in table'
 
 /** Returns what routing needs of libp2p: the DHTs, unless `Routing.Type` says otherwise. */
@@ -276,6 +280,15 @@ class CombinedRouting implements Routing {
     return last
   }
 
+  keyspaces(): readonly KeyspaceNetwork<unknown>[] {
+    if (!this.#setup.dhtMethods.has('provide')) return []
+    const own = this.#context.libp2p.peerId
+    return [...this.#dhts].flatMap(([name, dht]) => {
+      const direct = this.#direct.get(dht)
+      return direct === undefined ? [] : [keyspaceOf(name, dht, direct, own)]
+    })
+  }
+
   async tables(): Promise<readonly RoutingTable[]> {
     return await Promise.all([...this.#dhts].map(([name, dht]) => readTable(name, dht, this.#context.libp2p)))
   }
@@ -300,6 +313,29 @@ class CombinedRouting implements Routing {
     const known =
       addresses.length > 0 ? addresses.map(({ multiaddr }) => multiaddr) : connections.map(each => each.remoteAddr)
     return { peer: peer.toString(), addresses: known.map(String) }
+  }
+}
+
+/** Returns a DHT as providing by regions sees it. */
+function keyspaceOf(name: DhtName, dht: Dht, direct: DirectProvider, own: PeerId): KeyspaceNetwork<PeerId> {
+  return {
+    name,
+    replication: dht.k,
+    isEmpty: () => dht.routingTable.size === 0,
+    async lookup(key, signal) {
+      const found: Neighbour<PeerId>[] = []
+      const limit = AbortSignal.any([signal, AbortSignal.timeout(LOOKUP_TIMEOUT_MS)])
+      for await (const event of dht.getClosestPeers(key, { signal: limit })) {
+        if (event.name !== 'FINAL_PEER' || event.peer.id.equals(own)) continue
+        const { id } = event.peer
+        found.push({ id: id.toString(), place: placeOf(id.toMultihash().bytes), peer: id })
+      }
+      if (found.length === 0) throw new Failure('network', NO_PEERS)
+      return found
+    },
+    send: (peer, cids, signal) =>
+      direct.send(peer, cids, AbortSignal.any([signal, AbortSignal.timeout(SEND_TIMEOUT_MS)])),
+    announced: cid => dht.providers.addProvider(cid, own),
   }
 }
 
