@@ -83,12 +83,26 @@ export async function* readPipe(path: string, shown: string): AsyncGenerator<Uin
 function readAtOnce(fd: number, size: number): Uint8Array | undefined {
   // One byte more tells that the end was reached.
   const bytes = Buffer.allocUnsafeSlow(size + 1)
-  let length = 0
-  for (;;) {
-    const count = readSync(fd, bytes, length, bytes.length - length, length)
-    if (count === 0) return bytes.subarray(0, length)
+  const length = fillAtOnce(fd, bytes, size)
+  return length === undefined ? undefined : bytes.subarray(0, length)
+}
+
+/** Reads the whole of a file into `target`, and returns its length; undefined when it is not shorter than the target. */
+export function readWhole(fd: number, target: Uint8Array, size: number, shown: string): number | undefined {
+  try {
+    return fillAtOnce(fd, target, size)
+  } catch (error) {
+    throw systemFailure(error, shown)
+  }
+}
+
+function fillAtOnce(fd: number, target: Uint8Array, size: number): number | undefined {
+  for (let length = 0; ; ) {
+    const count = readSync(fd, target, length, target.length - length, length)
     length += count
-    if (length === bytes.length) return undefined
+    if (length === target.length) return undefined
+    // A read that ends short, where the file was said to end, has met its end; any other may have been cut off.
+    if (count === 0 || length === size) return length
   }
 }
 

@@ -2,7 +2,7 @@ import { type BigIntStats, closeSync, fstatSync, lstatSync, readdirSync, readlin
 import { Failure, systemFailure } from '../contract/failure.ts'
 import type { SourceEntry } from '../contract/source.ts'
 import { nameFromBytes, nameToBytes } from '../contract/surrogate-escape.ts'
-import { descriptorReader, openFile, readDescriptor, readPipe, systemPath } from './local-file.ts'
+import { descriptorReader, openFile, readDescriptor, readPipe, readWhole, systemPath } from './local-file.ts'
 
 /** What is sent of a tree. */
 export interface TreeRules {
@@ -147,6 +147,7 @@ function fileEntry(place: Place, fd: number): SourceEntry {
     localPath: path,
     content: () => readDescriptor(fd, size, shown),
     open: () => descriptorReader(fd, shown),
+    readAtOnce: target => readWhole(fd, target, size, shown),
   }
 }
 

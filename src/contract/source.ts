@@ -27,6 +27,11 @@ export interface SourceEntry {
    * files on this machine. Whoever calls it closes it.
    */
   open?(): FileReader
+  /**
+   * Reads the whole of a small file at once into memory of the reader's own, in place of `content`, and returns how long
+   * it is; undefined when it does not fit: the target has to be longer than the file, so that its end is seen.
+   */
+  readAtOnce?(target: Uint8Array): number | undefined
 }
 
 /** Entries in any order, but for folders before what lies in them: one may be come back to after others. */

@@ -50,7 +50,9 @@ function expectBytes(wanted: string): Expectation {
           continue
         }
         files += 1
-        yield { ...entry, content: () => hashed(entry) }
+        // All bytes go through the hash: there is no other way to them, and no run before that spares reading them.
+        const { open: _open, readAtOnce: _readAtOnce, inode: _inode, ...rest } = entry
+        yield { ...rest, content: () => hashed(entry) }
       }
     },
     check() {

@@ -4,7 +4,7 @@ import { isUnordered, type SourceEntry } from '../../contract/source.ts'
 import { nameToBytes } from '../../contract/surrogate-escape.ts'
 import type { Blocks, Waiting } from '../../repo/roles.ts'
 import { encodeDagPb, type PbLink } from '../dag-pb.ts'
-import type { FileStat } from '../file-layout.ts'
+import { type FilePart, type FileStat, isPlain, putLeafInPlace } from '../file-layout.ts'
 import { hamtHash } from '../hamt.ts'
 import { DAG_PB, putBlock } from '../mfs/format.ts'
 import { encodeUnixfs } from '../unixfs.ts'
@@ -14,6 +14,7 @@ import type { FilesBefore } from './known-files.ts'
 import { importInPlace, type MadeFile, readPieces } from './read-file.ts'
 import type { ImportSettings } from './settings.ts'
 import { Slabs } from './slabs.ts'
+import { SMALL_BYTES_MAX, SmallLeaves } from './small-leaves.ts'
 
 /** What was imported: a file, folder or symbolic link. */
 export interface Imported {
@@ -96,6 +97,7 @@ export class TreeImport {
   #top: TopEntry = { type: 'directory', name: '', mode: undefined, mtime: undefined }
   readonly #seen = new Set<string>()
   readonly #slabs: Slabs
+  readonly #small = new SmallLeaves()
 
   constructor(blocks: Pick<Blocks, 'put'>, settings: ImportSettings, options: TreeOptions) {
     this.#blocks = blocks
@@ -204,6 +206,14 @@ export class TreeImport {
     const before = finding === undefined ? undefined : await finding
     if (before !== undefined) return before
     const options = { stat: this.#statOf(entry), signal, leaves: leavesOf?.(entry) }
+    const small = this.#smallFile(entry, options)
+    if (small !== undefined) {
+      const part = await small
+      const noting = known?.note(entry, part)
+      if (noting !== undefined) await noting
+      if (reportsProgress) yield { name: entry.path, bytes: part.fileSize, total: entry.size, top: this.#top }
+      return part
+    }
     const slabs = fitsSlabs(this.#settings, options) ? this.#slabs : undefined
     const made: MadeFile = { part: undefined, bytes: 0 }
     const report = (bytes: number): ImportProgress => ({ name: entry.path, bytes, total: entry.size, top: this.#top })
@@ -218,6 +228,20 @@ export class TreeImport {
     if (noting !== undefined) await noting
     if (reportsProgress) yield report(made.bytes)
     return made.part
+  }
+
+  /** Makes a file that is read at once into a leaf of its own; undefined for one that has to be made otherwise. */
+  #smallFile(entry: SourceEntry, options: FileImportOptions): Promise<FilePart> | undefined {
+    const { size = 0 } = entry
+    const { chunking, file } = this.#settings
+    if (size === 0 || size > Math.min(SMALL_BYTES_MAX, chunking.bytes ?? 0) || file.layout !== 'balanced') return undefined
+    if (entry.readAtOnce === undefined || options.leaves !== undefined || !isPlain(options.stat)) return undefined
+    const { bytes, target, release } = this.#small.take(size)
+    const length = entry.readAtOnce(target)
+    if (length !== undefined && length > 0) return putLeafInPlace(this.#blocks, bytes, length, file, release)
+    // It has grown, or was emptied, since it was looked at.
+    release()
+    return undefined
   }
 
   /** Yields how many bytes of a file are done, and leaves its root in `made`. */
