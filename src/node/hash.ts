@@ -1,7 +1,7 @@
 import type { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
 import { Failure } from '../contract/failure.ts'
-import { createHash } from '../repo/platform-hash.ts'
+import { hashBytes } from '../repo/platform-hash.ts'
 
 export type MultihashDigest = Digest.Digest<number, number>
 
@@ -119,7 +119,7 @@ export function checkCid(cid: CID): void {
 }
 
 function sha256(bytes: Uint8Array): Uint8Array {
-  return createHash('sha256').update(bytes).digest()
+  return hashBytes('sha256', bytes)
 }
 
 const loaded = new Map<number, (bytes: Uint8Array) => Uint8Array>()
@@ -135,7 +135,7 @@ export function digest(code: number, bytes: Uint8Array, length?: number): Multih
   if (found.extend !== undefined && length !== undefined && length > found.size && length <= DIGEST_BYTES_MAX) {
     return found.extend().then(hash => Digest.create(code, hash(bytes, length)))
   }
-  if (found.platform !== undefined) return finish(code, createHash(found.platform).update(bytes).digest(), length)
+  if (found.platform !== undefined) return finish(code, hashBytes(found.platform, bytes), length)
   const ready = loaded.get(code)
   if (ready !== undefined) return finish(code, ready(bytes), length)
   return loadFunction(found).then(hash => finish(code, hash(bytes), length))

@@ -17,22 +17,25 @@ export function encodeRadix({ alphabet }: Radix, bytes: Uint8Array): string {
   const radix = alphabet.length
   const square = radix * radix
   const limbs = toLimbs(bytes, zeros)
-  let text = ''
+  // From the end: a text that grows letter by letter would be a chain of as many strings.
+  const text = Buffer.allocUnsafe(zeros + (bytes.length - zeros) * 2 + 2)
+  let at = text.length
   for (let start = 0; start < limbs.length; ) {
     let rest = 0
-    for (let at = start; at < limbs.length; at += 1) {
-      const value = (rest << 16) | (limbs[at] ?? 0)
+    for (let limb = start; limb < limbs.length; limb += 1) {
+      const value = (rest << 16) | (limbs[limb] ?? 0)
       const quotient = (value / square) | 0
-      limbs[at] = quotient
+      limbs[limb] = quotient
       rest = value - quotient * square
     }
-    text = alphabet.charAt((rest / radix) | 0) + alphabet.charAt(rest % radix) + text
+    text[--at] = alphabet.charCodeAt(rest % radix)
+    text[--at] = alphabet.charCodeAt((rest / radix) | 0)
     while (start < limbs.length && limbs[start] === 0) start += 1
   }
-  const zero = alphabet.charAt(0)
-  let lead = 0
-  while (lead < text.length && text[lead] === zero) lead += 1
-  return zero.repeat(zeros) + text.slice(lead)
+  const zero = alphabet.charCodeAt(0)
+  while (at < text.length && text[at] === zero) at += 1
+  for (let nth = 0; nth < zeros; nth += 1) text[--at] = zero
+  return text.toString('latin1', at)
 }
 
 /** Returns the bytes of a text without its multibase prefix. Takes time in the square of the length. */

@@ -53,7 +53,7 @@ export interface RunOfBlocks {
 
 /** Returns a string that is the same for the same multihash. */
 export function keyOf(hash: Uint8Array): string {
-  return Buffer.from(hash.buffer, hash.byteOffset, hash.byteLength).toString('latin1')
+  return Reflect.apply(String.fromCharCode, undefined, hash)
 }
 
 /** Returns true when a block holds no links, as far as its CID and a mark in the index say. */

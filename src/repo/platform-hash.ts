@@ -6,7 +6,12 @@ export interface PlatformHash {
 }
 
 /** Bun's own hashes, where it runs us. */
-declare const Bun: { readonly CryptoHasher: new (name: string) => PlatformHash } | undefined
+declare const Bun:
+  | {
+      readonly CryptoHasher: new (name: string) => PlatformHash
+      readonly SHA256: { hash(bytes: Uint8Array, target: Uint8Array): unknown }
+    }
+  | undefined
 
 /**
  * Returns a hash of the platform by its name in OpenSSL: `sha256`. Loading `node:crypto` takes longer than a small
@@ -16,4 +21,12 @@ export function createHash(name: string): PlatformHash {
   return typeof Bun === 'undefined'
     ? process.getBuiltinModule('node:crypto').createHash(name)
     : new Bun.CryptoHasher(name)
+}
+
+/** Returns the digest of bytes that are all there. Of SHA-256 no object is made but the digest. */
+export function hashBytes(name: string, bytes: Uint8Array): Uint8Array {
+  if (name !== 'sha256' || typeof Bun === 'undefined') return createHash(name).update(bytes).digest()
+  const digest = new Uint8Array(32)
+  Bun.SHA256.hash(bytes, digest)
+  return digest
 }

@@ -39,25 +39,36 @@ export function addRecord(event: AddEvent, globals: Globals): AddRecord {
     return { Name: '', Car: new CarBytes(event.car) }
   }
   const { name, top } = event
+  const stat = statOf(top)
   if ('bytes' in event) {
     const { bytes, total } = event
     return {
       Name: name,
       ...(bytes === 0 ? {} : { Bytes: bytes }),
       ...(total === undefined ? {} : { Total: total }),
-      ...statOf(top),
+      ...stat,
     }
   }
-  return { Name: name, Hash: formatCid(event.cid, globals), Size: String(event.size), ...statOf(top) }
+  return { Name: name, Hash: formatCid(event.cid, globals), Size: String(event.size), ...stat }
 }
 
-function statOf({ type, mode, mtime }: TopEntry): Pick<AddRecord, 'Mode' | 'Mtime' | 'MtimeNsecs'> {
+type RecordStat = Pick<AddRecord, 'Mode' | 'Mtime' | 'MtimeNsecs'>
+
+/** All that lies in what the caller named shares this. */
+const stats = new WeakMap<TopEntry, RecordStat>()
+
+function statOf(top: TopEntry): RecordStat {
+  let stat = stats.get(top)
+  if (stat !== undefined) return stat
+  const { type, mode, mtime } = top
   const { seconds = 0, nanoseconds = 0 } = mtime ?? {}
-  return {
+  stat = {
     ...(mode === undefined ? {} : { Mode: `0${goMode(mode, type).toString(8)}` }),
     ...(seconds === 0 ? {} : { Mtime: seconds }),
     ...(nanoseconds === 0 ? {} : { MtimeNsecs: nanoseconds }),
   }
+  stats.set(top, stat)
+  return stat
 }
 
 /** Returns the mode in the bits of Go's `FileMode`. */

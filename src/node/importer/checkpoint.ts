@@ -4,8 +4,9 @@ import type { SourceEntry } from '../../contract/source.ts'
 import { createHash } from '../../repo/platform-hash.ts'
 import { randomHex } from '../../repo/random.ts'
 import type { Repo, Waiting } from '../../repo/roles.ts'
+import { formatCid } from '../cid.ts'
 import { visitDag } from '../dag-walk.ts'
-import { type FilesBefore, isFresh, type KnownRoot, stampOf } from './known-files.ts'
+import { type FilesBefore, isFresh, type KnownRoot, type Stamped, stampOf } from './known-files.ts'
 import type { ImportSettings } from './settings.ts'
 
 const PREFIX = '/cache/add/'
@@ -27,6 +28,14 @@ interface Saved {
   readonly key: string
 }
 
+/** What is kept of a file until it is written: not its entry, with which all that reads the file would stay. */
+interface Noted extends Stamped {
+  readonly path: string
+  readonly root: KnownRoot
+}
+
+const PLAIN = { cidBase: undefined, upgradeCidV0: false }
+
 type CheckpointRepo = Pick<Repo, 'blocks' | 'values'>
 
 /**
@@ -43,7 +52,7 @@ export class Checkpoint implements FilesBefore {
   /** The keys of what this run has written or used. */
   readonly #keys = new Set<string>()
   readonly #beganMs = Date.now()
-  #waiting: { readonly entry: SourceEntry; readonly root: KnownRoot }[] = []
+  #waiting: Noted[] = []
   #savedAt = performance.now()
   #count = 0
 
@@ -111,13 +120,14 @@ export class Checkpoint implements FilesBefore {
     if (entry.localPath === undefined || entry.inode === undefined || this.#count >= FILES_MAX) return undefined
     if (isFresh(entry, this.#beganMs)) return undefined
     this.#count += 1
-    this.#waiting.push({ entry, root })
+    const { localPath, size, mtime, inode, mode } = entry
+    this.#waiting.push({ path: localPath, size, mtime, inode, mode, root })
     return performance.now() - this.#savedAt < this.#everyMs ? undefined : this.#save()
   }
 
   async #save(): Promise<void> {
     const rows = this.#waiting.map(
-      ({ entry, root }): Row => [entry.localPath ?? '', stampOf(entry) ?? '', root.cid.toString(), root.size],
+      ({ root, ...file }): Row => [file.path, stampOf(file) ?? '', formatCid(root.cid, PLAIN), root.size],
     )
     this.#waiting = []
     const key = `${this.#prefix}${Date.now()}-${this.#run}-${this.#keys.size}`

@@ -234,7 +234,8 @@ export class TreeImport {
   #smallFile(entry: SourceEntry, options: FileImportOptions): Promise<FilePart> | undefined {
     const { size = 0 } = entry
     const { chunking, file } = this.#settings
-    if (size === 0 || size > Math.min(SMALL_BYTES_MAX, chunking.bytes ?? 0) || file.layout !== 'balanced') return undefined
+    if (size === 0 || size > Math.min(SMALL_BYTES_MAX, chunking.bytes ?? 0) || file.layout !== 'balanced')
+      return undefined
     if (entry.readAtOnce === undefined || options.leaves !== undefined || !isPlain(options.stat)) return undefined
     const { bytes, target, release } = this.#small.take(size)
     const length = entry.readAtOnce(target)

@@ -74,8 +74,11 @@ export function isFresh({ mtime }: SourceEntry, beganMs: number): boolean {
   return mtime === undefined || mtime.seconds * 1000 + mtime.nanoseconds / 1e6 > beganMs - FRESH_MS
 }
 
+/** What tells whether a file is the same still. */
+export type Stamped = Pick<SourceEntry, 'size' | 'mtime' | 'inode' | 'mode'>
+
 /** Returns what changes when a file does; undefined for one that is not on this machine. */
-export function stampOf({ size, mtime, inode, mode }: SourceEntry): string | undefined {
+export function stampOf({ size, mtime, inode, mode }: Stamped): string | undefined {
   if (size === undefined || mtime === undefined || inode === undefined) return undefined
   return `${size} ${mtime.seconds}.${mtime.nanoseconds} ${inode} ${mode}`
 }
