@@ -1,7 +1,7 @@
 import type { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
 import { Failure } from '../contract/failure.ts'
-import { hashBytes } from '../repo/platform-hash.ts'
+import { createHash, hashInto } from '../repo/platform-hash.ts'
 
 export type MultihashDigest = Digest.Digest<number, number>
 
@@ -119,7 +119,7 @@ export function checkCid(cid: CID): void {
 }
 
 function sha256(bytes: Uint8Array): Uint8Array {
-  return hashBytes('sha256', bytes)
+  return createHash('sha256').update(bytes).digest()
 }
 
 const loaded = new Map<number, (bytes: Uint8Array) => Uint8Array>()
@@ -135,10 +135,23 @@ export function digest(code: number, bytes: Uint8Array, length?: number): Multih
   if (found.extend !== undefined && length !== undefined && length > found.size && length <= DIGEST_BYTES_MAX) {
     return found.extend().then(hash => Digest.create(code, hash(bytes, length)))
   }
-  if (found.platform !== undefined) return finish(code, hashBytes(found.platform, bytes), length)
+  if (found.platform !== undefined) {
+    const multihash = hashWith(found.platform, found, bytes)
+    return length === undefined || length === found.size ? multihash : finish(code, multihash.digest, length)
+  }
   const ready = loaded.get(code)
   if (ready !== undefined) return finish(code, ready(bytes), length)
   return loadFunction(found).then(hash => finish(code, hash(bytes), length))
+}
+
+/** Both are below 128, so that a multihash begins with a byte each. One piece of memory holds it all. */
+function hashWith(platform: string, { code, size }: HashFunction, bytes: Uint8Array): MultihashDigest {
+  const multihash = new Uint8Array(2 + size)
+  multihash[0] = code
+  multihash[1] = size
+  const digest = multihash.subarray(2)
+  hashInto(platform, bytes, digest)
+  return new Digest.Digest(code, size, digest, multihash)
 }
 
 async function loadFunction(found: HashFunction): Promise<(bytes: Uint8Array) => Uint8Array> {

@@ -10,7 +10,7 @@ import type { State } from './state.ts'
 /** A commit takes at most so many blocks, so that others do not wait long for the database. */
 export const BATCH_BLOCKS_MAX = 4096
 /** A commit begins when so many bytes are due. */
-export const BATCH_BYTES_DUE = 16 * 1024 * 1024
+export const BATCH_BYTES_DUE = 4 * 1024 * 1024
 const BATCHES_IN_FLIGHT_MAX = 2
 const LOOK_UPS_AT_ONCE = 256
 

@@ -23,10 +23,8 @@ export function createHash(name: string): PlatformHash {
     : new Bun.CryptoHasher(name)
 }
 
-/** Returns the digest of bytes that are all there. Of SHA-256 no object is made but the digest. */
-export function hashBytes(name: string, bytes: Uint8Array): Uint8Array {
-  if (name !== 'sha256' || typeof Bun === 'undefined') return createHash(name).update(bytes).digest()
-  const digest = new Uint8Array(32)
-  Bun.SHA256.hash(bytes, digest)
-  return digest
+/** Writes the digest of bytes that are all there into `target`, which is as long. */
+export function hashInto(name: string, bytes: Uint8Array, target: Uint8Array): void {
+  if (name === 'sha256' && typeof Bun !== 'undefined') Bun.SHA256.hash(bytes, target)
+  else target.set(createHash(name).update(bytes).digest())
 }
