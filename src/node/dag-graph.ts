@@ -81,7 +81,7 @@ async function describe(
   node: GraphNode,
   signal: AbortSignal | undefined,
 ): Promise<readonly Link[]> {
-  const known = await blocks.stat(node.cid, { signal })
+  const [known] = await blocks.statMany([node.cid], { signal })
   if (known !== undefined && isLinkless(node.cid.code)) {
     node.size = known.size
     return []

@@ -1,4 +1,5 @@
 import { CID } from 'multiformats/cid'
+import * as Digest from 'multiformats/hashes/digest'
 import { Failure } from '../contract/failure.ts'
 import { nameFromBytes, nameToBytes } from '../contract/surrogate-escape.ts'
 
@@ -25,11 +26,11 @@ export function decodeDagPb(bytes: Uint8Array): { data: Uint8Array | undefined; 
   const links: PbLink[] = []
   let data: Uint8Array | undefined
   let linksEnded = false
-  while (reader.at < bytes.length) {
+  while (reader.at < reader.end) {
     const tag = reader.varint()
     if (tag === 0x12) {
       if (linksEnded) throw malformed('links stand apart')
-      links.push(decodeLink(reader.bytes()))
+      links.push(reader.within(decodeLink))
     } else if (tag === 0x0a) {
       if (data !== undefined) throw malformed('it has data twice')
       data = reader.bytes()
@@ -39,12 +40,11 @@ export function decodeDagPb(bytes: Uint8Array): { data: Uint8Array | undefined; 
   return { data, links }
 }
 
-function decodeLink(bytes: Uint8Array): PbLink {
-  const reader = new Reader(bytes)
+function decodeLink(reader: Reader): PbLink {
   let cid: CID | undefined
   let name: string | undefined
   let size: number | undefined
-  while (reader.at < bytes.length) {
+  while (reader.at < reader.end) {
     const tag = reader.varint()
     if (tag === 0x0a) {
       if (cid !== undefined || name !== undefined || size !== undefined)
@@ -52,7 +52,7 @@ function decodeLink(bytes: Uint8Array): PbLink {
       cid = decodeCid(reader.bytes())
     } else if (tag === 0x12) {
       if (name !== undefined || size !== undefined) throw malformed('the fields of a link are out of order')
-      name = nameFromBytes(reader.bytes())
+      name = reader.name()
     } else if (tag === 0x18) {
       if (size !== undefined) throw malformed('a link has two sizes')
       size = reader.varint()
@@ -63,6 +63,14 @@ function decodeLink(bytes: Uint8Array): PbLink {
 }
 
 function decodeCid(bytes: Uint8Array): CID {
+  const [version = 0, codec = 0, hash = 0, size = 0] = bytes
+  // The two forms that nearly all have, without the detours of a decoder for all.
+  if (version === 0x12 && codec === 0x20 && bytes.length === 34) {
+    return new CID(0, 0x70, new Digest.Digest(0x12, 32, bytes.subarray(2), bytes), bytes)
+  }
+  if (version === 1 && codec < 0x80 && hash < 0x80 && size < 0x80 && bytes.length === size + 4) {
+    return new CID(1, codec, new Digest.Digest(hash, size, bytes.subarray(4), bytes.subarray(2)), bytes)
+  }
   try {
     return CID.decode(bytes)
   } catch (error) {
@@ -76,17 +84,20 @@ function malformed(reason: string, cause?: unknown): Failure {
 
 class Reader {
   at = 0
+  /** Where the message ends that is being read. */
+  end: number
   readonly #bytes: Uint8Array
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes
+    this.end = bytes.length
   }
 
   varint(): number {
     let value = 0
     let factor = 1
     for (let count = 0; count < 10; count++) {
-      const byte = this.#bytes[this.at++]
+      const byte = this.at < this.end ? this.#bytes[this.at++] : undefined
       if (byte === undefined) throw malformed('it ends in the middle of a number')
       value += (byte & 0x7f) * factor
       if (byte < 0x80) {
@@ -99,12 +110,33 @@ class Reader {
   }
 
   bytes(): Uint8Array {
+    const start = this.#field()
+    return this.#bytes.subarray(start, this.at)
+  }
+
+  name(): string {
+    const start = this.#field()
+    return start === this.at ? '' : nameFromBytes(this.#bytes.subarray(start, this.at))
+  }
+
+  /** Has `decode` read the message that comes next. */
+  within<T>(decode: (reader: Reader) => T): T {
+    const start = this.#field()
+    const [behind, end] = [this.at, this.end]
+    this.at = start
+    this.end = behind
+    const value = decode(this)
+    this.end = end
+    return value
+  }
+
+  /** Goes to the end of a field, and returns where it starts. */
+  #field(): number {
     const length = this.varint()
-    const end = this.at + length
-    if (end > this.#bytes.length) throw malformed('it ends in the middle of a field')
-    const part = this.#bytes.subarray(this.at, end)
-    this.at = end
-    return part
+    const start = this.at
+    if (start + length > this.end) throw malformed('it ends in the middle of a field')
+    this.at = start + length
+    return start
   }
 }
 

@@ -6,9 +6,12 @@ import { isLinkless, linksOf } from './codecs.ts'
 /** How many links are looked at together. */
 const BATCH_MAX = 512
 const RAW = 0x55
+/** How many blocks that come next are looked up together. */
+const LOOK_AHEAD = 64
+const KNOWN_MAX = 16_384
 
 /** The roles of `Blocks` that walking needs. */
-export type WalkBlocks = Pick<Blocks, 'get' | 'getMany' | 'stat'>
+export type WalkBlocks = Pick<Blocks, 'get' | 'getMany' | 'statMany'>
 
 /** A block that was met on the way, in no order that matters. */
 export interface Visit {
@@ -70,8 +73,9 @@ export async function* visitDag(
     const batch = pending.splice(Math.max(0, pending.length - BATCH_MAX))
     await options.before?.(batch)
     const unread: CID[] = []
-    for (const cid of batch) {
-      const known = await blocks.stat(cid, { signal })
+    const stats = await blocks.statMany(batch, { signal })
+    for (const [nth, cid] of batch.entries()) {
+      const known = stats[nth]
       if (known !== undefined && (known.leaf || isLinkless(cid.code))) yield { cid, size: known.size }
       else unread.push(cid)
       if (breath.due) await breath.take(signal)
@@ -111,8 +115,9 @@ export async function* readDag(blocks: WalkBlocks, root: CID, options: OrderedOp
   const breath = new Breath()
   // What is still to come, last first.
   const pending: CID[] = [root]
+  const known = new Map<string, boolean>()
   while (pending.length > 0) {
-    const run = await nextRun(blocks, pending, seen, signal)
+    const run = await nextRun(blocks, { pending, seen, known }, signal)
     const last = run.at(-1)
     if (last === undefined) continue
     const read =
@@ -139,8 +144,7 @@ export async function* readDag(blocks: WalkBlocks, root: CID, options: OrderedOp
 /** Takes the next CIDs that can be read together: leaves, and at the end one block that may have links. */
 async function nextRun(
   blocks: WalkBlocks,
-  pending: CID[],
-  seen: Set<string>,
+  { pending, seen, known }: OrderedState,
   signal: AbortSignal | undefined,
 ): Promise<CID[]> {
   const run: CID[] = []
@@ -152,10 +156,39 @@ async function nextRun(
     seen.add(key)
     run.push(cid)
     if (cid.code === RAW) continue
-    const known = await blocks.stat(cid, { signal })
-    if (known?.leaf !== true) break
+    if (!known.has(key)) await lookAhead(blocks, cid, { pending, seen, known }, signal)
+    const isLeaf = known.get(key)
+    known.delete(key)
+    if (isLeaf !== true) break
   }
   return run
+}
+
+interface OrderedState {
+  /** What is still to come, last first. */
+  readonly pending: CID[]
+  readonly seen: Set<string>
+  /** Of what comes next, whether it is a leaf that is here. */
+  readonly known: Map<string, boolean>
+}
+
+/** Looks up a block together with those that come after it. */
+async function lookAhead(
+  blocks: WalkBlocks,
+  cid: CID,
+  { pending, seen, known }: OrderedState,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const cids = [cid]
+  for (const next of pending.slice(-LOOK_AHEAD).reverse()) {
+    if (next.code === RAW) continue
+    const key = exactKey(next)
+    if (!seen.has(key) && !known.has(key)) cids.push(next)
+  }
+  // What was looked up, and met on another way since, is not asked for again.
+  if (known.size > KNOWN_MAX) known.clear()
+  const stats = await blocks.statMany(cids, { signal })
+  for (const [nth, one] of cids.entries()) known.set(exactKey(one), stats[nth]?.leaf === true)
 }
 
 async function* readSome(

@@ -3,6 +3,7 @@ import { nameToBytes } from '../contract/surrogate-escape.ts'
 import { Breath } from '../repo/pause.ts'
 import type { Blocks, Waiting } from '../repo/roles.ts'
 import { decodeDagPb, type PbLink } from './dag-pb.ts'
+import { exactKey } from './dag-walk.ts'
 import { hamtHash } from './hamt.ts'
 import { entryName, type HamtShard, levelsMax, linkAt, malformed, readShard } from './hamt-shard.ts'
 import { decodeUnixfs, type UnixFs } from './unixfs.ts'
@@ -93,7 +94,7 @@ export async function* listDirectory(
         continue
       }
       if (levels.length >= levelsMax(level.shard)) throw malformed('it is deeper than its hashes', link.cid)
-      const key = link.cid.toString()
+      const key = exactKey(link.cid)
       if (seen.has(key)) throw malformed('a shard occurs twice', link.cid)
       seen.add(key)
       const bytes = await level.child()

@@ -1,7 +1,7 @@
 import type { CID } from 'multiformats/cid'
 import { Failure } from '../contract/failure.ts'
 import type { Block, Blocks, Waiting } from '../repo/roles.ts'
-import { fetchAhead, iteratorOf } from './fetch-ahead.ts'
+import { fetchAhead } from './fetch-ahead.ts'
 
 /** Fetches blocks that are not here. What it returns has been checked against its CID, and is stored in the repo. */
 export interface Exchange extends AsyncDisposable {
@@ -37,6 +37,7 @@ export function withExchange(local: Blocks, exchange: () => Promise<Exchange>): 
   return {
     has: (cid, options) => local.has(cid, options),
     stat: (cid, options) => local.stat(cid, options),
+    statMany: (cids, options) => local.statMany(cids, options),
     async get(cid, options = {}) {
       try {
         return await local.get(cid, options)
@@ -90,6 +91,21 @@ function isMissing(error: unknown, cid: CID | undefined): boolean {
   return error instanceof Failure && error.kind === 'not-found' && error.data?.cid === cid?.toString()
 }
 
+type Took = (result: IteratorResult<CID>) => IteratorResult<CID>
+
+/** Returns the iterator, and an iterable that hands on what it yields, at once where it can, and does not close it. */
+function passOn(
+  cids: Iterable<CID> | AsyncIterable<CID>,
+  took: Took,
+): [Iterator<CID> | AsyncIterator<CID>, Iterable<CID> | AsyncIterable<CID>] {
+  if (Symbol.asyncIterator in cids) {
+    const source = cids[Symbol.asyncIterator]()
+    return [source, { [Symbol.asyncIterator]: () => ({ next: async () => took(await source.next()) }) }]
+  }
+  const source = cids[Symbol.iterator]()
+  return [source, { [Symbol.iterator]: () => ({ next: () => took(source.next()) }) }]
+}
+
 /** While everything is here the store reads ahead by itself; from the first miss on the rest is fetched. */
 async function* getMany(
   local: Blocks,
@@ -97,20 +113,19 @@ async function* getMany(
   cids: Iterable<CID> | AsyncIterable<CID>,
   options: Waiting,
 ): AsyncIterable<Block> {
-  const source = iteratorOf(cids)
   /** What the store has taken, and not given back. */
   const taken: CID[] = []
   let ended = false
-  const next = async (): Promise<IteratorResult<CID>> => {
-    const result = await source.next()
+  const took = (result: IteratorResult<CID>): IteratorResult<CID> => {
     if (result.done === true) ended = true
     else taken.push(result.value)
     return result
   }
+  const [source, passed] = passOn(cids, took)
   try {
     try {
       // It must not close the source: what the store does not have is taken from there still.
-      for await (const block of local.getMany({ [Symbol.asyncIterator]: () => ({ next }) }, options)) {
+      for await (const block of local.getMany(passed, options)) {
         taken.shift()
         yield block
       }

@@ -20,11 +20,6 @@ interface Ahead {
   isSettled: boolean
 }
 
-/** Returns the iterator of either kind of iterable. */
-export function iteratorOf(cids: Iterable<CID> | AsyncIterable<CID>): Iterator<CID> | AsyncIterator<CID> {
-  return Symbol.asyncIterator in cids ? cids[Symbol.asyncIterator]() : cids[Symbol.iterator]()
-}
-
 /**
  * Yields the blocks of `first`, then of `rest`, in their order. Those that follow are read here, or fetched, meanwhile:
  * a bounded number of blocks and bytes. Leaving early takes back what was asked for. It does not close `rest`.

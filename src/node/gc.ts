@@ -133,8 +133,9 @@ class Marks {
   /** Returns those that may have links. */
   async #parentsAmong(cids: readonly CID[], root: CID, extent: 'whole' | 'partial'): Promise<CID[]> {
     const parents: CID[] = []
-    for (const cid of cids) {
-      const known = await this.#blocks.stat(cid, { signal: this.#signal })
+    const stats = await this.#blocks.statMany(cids, { signal: this.#signal })
+    for (const [nth, cid] of cids.entries()) {
+      const known = stats[nth]
       if (known === undefined && extent === 'whole') throw holeFailure(root, cid)
       if (known !== undefined && !known.leaf) parents.push(cid)
       if (this.#breath.due) await this.#breath.take(this.#signal)

@@ -41,7 +41,7 @@ export function hamtPrefix(index: number, fanout: number): string {
 
 /** Returns how many characters of a link's name are the prefix. */
 export function hamtPrefixLength(fanout: number): number {
-  return (fanout - 1).toString(16).length
+  return Math.ceil(hamtBits(fanout) / 4)
 }
 
 // 64-bit integers as two halves of 32 bits: BigInt allocates at each step.

@@ -1,7 +1,7 @@
 import type { CID } from 'multiformats/cid'
 import { Failure } from '../contract/failure.ts'
 import { Breath } from '../repo/pause.ts'
-import type { Blocks, Waiting } from '../repo/roles.ts'
+import type { BlockStat, Blocks, Waiting } from '../repo/roles.ts'
 import { isLinkless } from './codecs.ts'
 import { childrenOf, visitKey } from './dag-walk.ts'
 import { checkCid } from './hash.ts'
@@ -13,11 +13,19 @@ export interface BadBlock {
   readonly cause: string
 }
 
+/** How many children are looked up together. */
+const BATCH_MAX = 512
+
+type Looking = Pick<Blocks, 'get' | 'stat' | 'statMany'>
+
 interface Frame {
   readonly cid: CID
   readonly key: string
   readonly children: readonly CID[]
   next: number
+  /** What is known of the children from `statsAt` on; undefined when they cannot be asked about together. */
+  stats: readonly (BlockStat | undefined)[] | undefined
+  statsAt: number
   isWhole: boolean
 }
 
@@ -26,14 +34,17 @@ interface Frame {
  * Leaves that the index knows are looked up, not read.
  */
 export class PinVerifier {
-  readonly #blocks: Pick<Blocks, 'get' | 'stat'>
+  readonly #blocks: Looking
+  readonly #damageOf: (cid: CID) => string | undefined
   readonly #breath = new Breath()
   /** For each block that was looked at, whether all below it is whole. */
   readonly #whole = new Map<string, boolean>()
   readonly #bad = new Map<string, BadBlock>()
 
-  constructor(blocks: Pick<Blocks, 'get' | 'stat'>) {
+  /** `damageOf` says of blocks that are known to be damaged what is wrong with them. */
+  constructor(blocks: Looking, damageOf: (cid: CID) => string | undefined = () => undefined) {
     this.#blocks = blocks
+    this.#damageOf = damageOf
   }
 
   /** Returns the blocks that break a DAG, each once, in depth-first order; none when it is whole. */
@@ -48,9 +59,11 @@ export class PinVerifier {
     for (let frame = frames.at(-1); frame !== undefined; frame = frames.at(-1)) {
       if (done !== undefined) frame.isWhole &&= done
       const child = frame.children[frame.next]
-      frame.next += 1
       if (child !== undefined) {
-        done = await this.#enter(child, frames, options)
+        if (frame.next >= frame.statsAt + (frame.stats?.length ?? 1)) await this.#lookAhead(frame, options)
+        const stat = frame.stats === undefined ? ('unasked' as const) : frame.stats[frame.next - frame.statsAt]
+        frame.next += 1
+        done = await this.#enter(child, frames, options, stat)
         continue
       }
       frames.pop()
@@ -61,18 +74,25 @@ export class PinVerifier {
   }
 
   /** Returns whether a block is whole when that is known without looking below it; else begins to look below it. */
-  async #enter(cid: CID, frames: Frame[], { signal }: Waiting): Promise<boolean | undefined> {
+  async #enter(
+    cid: CID,
+    frames: Frame[],
+    { signal }: Waiting,
+    asked: BlockStat | undefined | 'unasked' = 'unasked',
+  ): Promise<boolean | undefined> {
     const key = visitKey(cid)
     const known = this.#whole.get(key)
     if (known !== undefined) return known
     if (this.#breath.due) await this.#breath.take(signal)
     try {
       checkCid(cid)
-      const stat = await this.#blocks.stat(cid, { signal })
+      const damage = this.#damageOf(cid)
+      if (damage !== undefined) throw new Failure('data-mismatch', `block ${cid} is damaged: ${damage}`)
+      const stat = asked === 'unasked' ? await this.#blocks.stat(cid, { signal }) : asked
       if (stat === undefined) throw new Failure('not-found', missingText(cid))
       if (!stat.leaf && !isLinkless(cid.code)) {
         const children = await childrenOf(cid, await this.#blocks.get(cid, { signal }))
-        frames.push({ cid, key, children, next: 0, isWhole: true })
+        frames.push({ cid, key, children, next: 0, stats: [], statsAt: 0, isWhole: true })
         return undefined
       }
       this.#whole.set(key, true)
@@ -82,6 +102,17 @@ export class PinVerifier {
       this.#whole.set(key, false)
       this.#bad.set(key, { cid, cause: error.kind === 'not-found' ? missingText(cid) : error.message })
       return false
+    }
+  }
+
+  /** Asks about the next children together; where that fails each is asked about by itself. */
+  async #lookAhead(frame: Frame, { signal }: Waiting): Promise<void> {
+    frame.statsAt = frame.next
+    try {
+      frame.stats = await this.#blocks.statMany(frame.children.slice(frame.next, frame.next + BATCH_MAX), { signal })
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error
+      frame.stats = undefined
     }
   }
 

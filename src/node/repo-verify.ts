@@ -1,7 +1,7 @@
 import type { CID } from 'multiformats/cid'
 import { Failure, isAbort } from '../contract/failure.ts'
 import { Breath } from '../repo/pause.ts'
-import type { BlockStat, Blocks, Pin, VerifyEvent, Waiting } from '../repo/roles.ts'
+import type { Blocks, Pin, VerifyEvent, Waiting } from '../repo/roles.ts'
 import type { Node } from './node.ts'
 import { PinVerifier } from './pin-verify.ts'
 
@@ -89,13 +89,14 @@ async function* verifyPins(
   told: Set<string>,
   options: RepoVerifyOptions,
 ): AsyncIterable<Finding> {
-  const blocks = withoutDamaged(node.repo.blocks, damaged)
-  const verifier = new PinVerifier(blocks)
+  const { blocks } = node.repo
+  const damageOf = (cid: CID): string | undefined => (damaged.size === 0 ? undefined : damaged.get(keyOf(cid)))
+  const verifier = new PinVerifier(blocks, damageOf)
   const breath = new Breath()
   for await (const pin of node.repo.pins.list()) {
     await breath.take(options.signal)
     let broken = 0
-    for (const cid of await brokenBy(pin, verifier, blocks, options)) {
+    for (const cid of await brokenBy(pin, verifier, { blocks, damageOf }, options)) {
       const fate = options.heal ? await fetchBlock(node, cid, options) : undefined
       if (fate?.kind === 'healed') continue
       broken++
@@ -106,10 +107,14 @@ async function* verifyPins(
   }
 }
 
-type Looking = Pick<Blocks, 'get' | 'stat'>
-
-async function brokenBy(pin: Pin, verifier: PinVerifier, blocks: Looking, { signal }: Waiting): Promise<CID[]> {
+async function brokenBy(
+  pin: Pin,
+  verifier: PinVerifier,
+  { blocks, damageOf }: { readonly blocks: Pick<Blocks, 'stat'>; readonly damageOf: DamageOf },
+  { signal }: Waiting,
+): Promise<CID[]> {
   if (pin.mode === 'recursive') return (await verifier.verify(pin.cid, { signal })).map(({ cid }) => cid)
+  if (damageOf(pin.cid) !== undefined) return [pin.cid]
   try {
     return (await blocks.stat(pin.cid, { signal })) === undefined ? [pin.cid] : []
   } catch (error) {
@@ -118,23 +123,7 @@ async function brokenBy(pin: Pin, verifier: PinVerifier, blocks: Looking, { sign
   }
 }
 
-/** Returns blocks of which those that are known to be damaged fail without being read again. */
-function withoutDamaged(blocks: Blocks, damaged: ReadonlyMap<string, string>): Looking {
-  const check = (cid: CID): void => {
-    const reason = damaged.size === 0 ? undefined : damaged.get(keyOf(cid))
-    if (reason !== undefined) throw new Failure('data-mismatch', `block ${cid} is damaged: ${reason}`)
-  }
-  return {
-    async stat(cid, options): Promise<BlockStat | undefined> {
-      check(cid)
-      return await blocks.stat(cid, options)
-    },
-    async get(cid, options) {
-      check(cid)
-      return await blocks.get(cid, options)
-    },
-  }
-}
+type DamageOf = (cid: CID) => string | undefined
 
 function keyOf(cid: CID): string {
   return Buffer.from(cid.multihash.bytes).toString('latin1')

@@ -8,7 +8,7 @@ const BATCH_MAX = 64
 /** Deeper nodes are read one by one, so that what is read ahead stays bounded. */
 const AHEAD_DEPTH_MAX = 8
 
-type WalkBlocks = Pick<Blocks, 'get' | 'getMany' | 'stat'>
+type WalkBlocks = Pick<Blocks, 'get' | 'getMany' | 'statMany'>
 
 export interface WalkOptions extends Waiting {
   /** How many levels below the root are walked; undefined: all. */
@@ -68,7 +68,7 @@ export async function* walkLinks(blocks: WalkBlocks, root: CID, options: WalkOpt
         await frame.pass()
         continue
       }
-      const bytes = await frame.take()
+      const bytes = frame.passLeaf() ? undefined : await frame.take()
       if (fate.isNew) yield { from, link, depth }
       if (!fate.goesDeeper || bytes === undefined) continue
       // What is done with is dropped first: a chain of any length keeps one frame.
@@ -113,6 +113,13 @@ class Frame {
     this.at += 1
   }
 
+  /** Passes over the next link when it is known already that its block is here and has no links. */
+  passLeaf(): boolean {
+    if (this.#batch[this.at - this.#batchAt] !== false) return false
+    this.at += 1
+    return true
+  }
+
   /** Returns the block of the next link; undefined when it is here and known to have no links. */
   async take(): Promise<Uint8Array | undefined> {
     if (this.at >= this.#batchAt + this.#batch.length) await this.#begin()
@@ -129,17 +136,13 @@ class Frame {
   async #begin(): Promise<void> {
     await this.close()
     const links = this.links.slice(this.at, this.at + (this.depth > AHEAD_DEPTH_MAX ? 1 : BATCH_MAX))
-    const batch: boolean[] = []
-    for (const { cid } of links) batch.push(!(await this.#isLeafHere(cid)))
+    const cids = links.map(link => link.cid)
+    const known = await this.#blocks.statMany(cids, this.#options)
+    const batch = cids.map(({ code }, nth) => known[nth] === undefined || !(known[nth].leaf || isLinkless(code)))
     this.#batch = batch
     this.#batchAt = this.at
-    const unread = links.filter((_, nth) => batch[nth] === true).map(link => link.cid)
+    const unread = cids.filter((_, nth) => batch[nth] === true)
     if (unread.length > 1) this.#blocksAhead = this.#blocks.getMany(unread, this.#options)[Symbol.asyncIterator]()
-  }
-
-  async #isLeafHere(cid: CID): Promise<boolean> {
-    const known = await this.#blocks.stat(cid, this.#options)
-    return known !== undefined && (known.leaf || isLinkless(cid.code))
   }
 
   async close(): Promise<void> {

@@ -51,6 +51,25 @@ export function blocksSuite(name: string, make: () => Promise<BlocksUnderTest>):
     assert.deepEqual(await blocks.stat(cid), { size: 100, leaf: true })
   })
 
+  check('tells of many blocks at once, in their order, whether flushed or not', async ({ blocks }) => {
+    const here = [1, 2, 3].map(seed => sampleBlock(seed, seed * 10))
+    for (const [nth, { cid, bytes }] of here.entries()) {
+      await blocks.put(cid, bytes)
+      if (nth < 2) await blocks.flush()
+    }
+    const identity = CID.createV1(RAW, Digest.create(0, new Uint8Array(4)))
+    const cids = [here[2]?.cid, sampleBlock(4).cid, here[0]?.cid, identity, here[0]?.cid].filter(
+      cid => cid !== undefined,
+    )
+    const stats = await blocks.statMany(cids)
+    assert.deepEqual(
+      stats.map(stat => stat?.size),
+      [30, undefined, 10, 4, 10],
+    )
+    assert.deepEqual(stats, await Promise.all(cids.map(cid => blocks.stat(cid))))
+    assert.deepEqual(await blocks.statMany([]), [])
+  })
+
   check('says not-found for a block that is not here', async ({ blocks }) => {
     const { cid } = sampleBlock(2)
     await assert.rejects(blocks.get(cid), { kind: 'not-found' })

@@ -66,6 +66,16 @@ export function missingFailure(cid: CID): Failure {
   return new Failure('not-found', `block ${cid} was not found in the repo`, { data: { cid: cid.toString() } })
 }
 
+interface Look {
+  readonly cid: CID
+  readonly stat: BlockStat | undefined
+  readonly row: Row | undefined
+}
+
+function statOfRow(cid: CID, row: Row | undefined): BlockStat | undefined {
+  return row === undefined ? undefined : { size: row.length, leaf: isLeaf(cid, row.leaf) }
+}
+
 /** Blocks in packs, found by the index of the state database. */
 export class PackBlocks implements DurableBlocks {
   readonly #ahead = new AheadBudget()
@@ -86,11 +96,16 @@ export class PackBlocks implements DurableBlocks {
   }
 
   async stat(cid: CID, options?: Waiting): Promise<BlockStat | undefined> {
-    if (cid.multihash.code === IDENTITY) return { size: cid.multihash.digest.length, leaf: isLeaf(cid, false) }
-    const pending = this.#pending(cid)
-    if (pending !== undefined) return { size: pending.bytes.length, leaf: isLeaf(cid, pending.leaf) }
-    const row = await this.#find(cid, options)
-    return row === undefined ? undefined : { size: row.length, leaf: isLeaf(cid, row.leaf) }
+    const here = this.#statHere(cid)
+    if (here !== undefined) return here
+    return statOfRow(cid, await this.#find(cid, options))
+  }
+
+  async statMany(cids: readonly CID[], options?: Waiting): Promise<(BlockStat | undefined)[]> {
+    const [first] = cids
+    if (first === undefined) return []
+    if (cids.length === 1) return [await this.stat(first, options)]
+    return (await this.#lookMany(cids, options)).map(({ stat }) => stat)
   }
 
   async get(cid: CID, options?: Waiting): Promise<Uint8Array> {
@@ -108,8 +123,12 @@ export class PackBlocks implements DurableBlocks {
     return readAhead(cids, {
       budget: this.#ahead,
       signal: options.signal,
-      sizeOf: async cid => (await this.stat(cid, options))?.size ?? 0,
-      get: cid => this.get(cid, options),
+      look: async cids =>
+        (await this.#lookMany(cids, options)).map(({ cid, stat, row }) => ({
+          cid,
+          size: stat?.size ?? 0,
+          get: () => (row === undefined ? this.get(cid, options) : this.#load(cid, row, options)),
+        })),
     })
   }
 
@@ -222,6 +241,27 @@ export class PackBlocks implements DurableBlocks {
   #pending(cid: CID): Pending | undefined {
     const writer = this.#writer
     return writer === undefined || writer.isIdle ? undefined : writer.find(keyOf(cid.multihash.bytes))
+  }
+
+  #statHere(cid: CID): BlockStat | undefined {
+    if (cid.multihash.code === IDENTITY) return { size: cid.multihash.digest.length, leaf: isLeaf(cid, false) }
+    const pending = this.#pending(cid)
+    return pending === undefined ? undefined : { size: pending.bytes.length, leaf: isLeaf(cid, pending.leaf) }
+  }
+
+  /** Looks many blocks up at once. The row is undefined for what is not in the index, or not asked there. */
+  async #lookMany(cids: readonly CID[], options: Waiting | undefined): Promise<Look[]> {
+    const { state, index } = this.#options
+    const here = cids.map(cid => this.#statHere(cid))
+    return await state.readTogether(
+      () =>
+        cids.map((cid, nth) => {
+          const stat = here[nth]
+          const row = stat === undefined ? index.find(cid.multihash.bytes) : undefined
+          return { cid, stat: stat ?? statOfRow(cid, row), row }
+        }),
+      options,
+    )
   }
 
   #find(cid: CID, options: Waiting | undefined): Promise<Row | undefined> {

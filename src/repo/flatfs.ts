@@ -65,6 +65,12 @@ export class FlatBlocks implements DurableBlocks {
     return size === undefined ? undefined : { size, leaf: isLeaf(cid, false) }
   }
 
+  async statMany(cids: readonly CID[]): Promise<(BlockStat | undefined)[]> {
+    const stats: (BlockStat | undefined)[] = []
+    for (const cid of cids) stats.push(await this.stat(cid))
+    return stats
+  }
+
   async get(cid: CID, options: Waiting = {}): Promise<Uint8Array> {
     options.signal?.throwIfAborted()
     if (cid.multihash.code === IDENTITY) return cid.multihash.digest
@@ -80,8 +86,14 @@ export class FlatBlocks implements DurableBlocks {
     return readAhead(cids, {
       budget: this.#ahead,
       signal: options.signal,
-      sizeOf: async cid => (await this.stat(cid))?.size ?? 0,
-      get: cid => this.get(cid, options),
+      look: cids =>
+        Promise.all(
+          cids.map(async cid => ({
+            cid,
+            size: (await this.stat(cid))?.size ?? 0,
+            get: () => this.get(cid, options),
+          })),
+        ),
     })
   }
 

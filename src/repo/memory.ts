@@ -2,7 +2,7 @@ import { CID } from 'multiformats/cid'
 import { isLeaf, keyOf, missingFailure } from './blocks.ts'
 import { Checker, type CheckOther, mismatchFailure } from './check.ts'
 import { readAhead } from './read-ahead.ts'
-import type { Block, Blocks } from './roles.ts'
+import type { Block, BlockStat, Blocks } from './roles.ts'
 
 interface Kept {
   readonly cid: CID
@@ -22,6 +22,10 @@ export function memoryBlocks(options: { checkOther?: CheckOther } = {}): Blocks 
     cid.multihash.code === IDENTITY
       ? { cid, bytes: cid.multihash.digest, leaf: false }
       : kept.get(keyOf(cid.multihash.bytes))
+  const stat = (cid: CID): BlockStat | undefined => {
+    const found = find(cid)
+    return found === undefined ? undefined : { size: found.bytes.length, leaf: isLeaf(cid, found.leaf) }
+  }
   const get = async (cid: CID): Promise<Uint8Array> => {
     const found = find(cid)
     if (found === undefined) throw missingFailure(cid)
@@ -30,13 +34,14 @@ export function memoryBlocks(options: { checkOther?: CheckOther } = {}): Blocks 
   }
   return {
     has: async cid => find(cid) !== undefined,
-    async stat(cid) {
-      const found = find(cid)
-      return found === undefined ? undefined : { size: found.bytes.length, leaf: isLeaf(cid, found.leaf) }
-    },
+    stat: async cid => stat(cid),
+    statMany: async cids => cids.map(stat),
     get,
     getMany: (cids, { signal } = {}): AsyncIterable<Block> =>
-      readAhead(cids, { signal, sizeOf: async cid => find(cid)?.bytes.length ?? 0, get }),
+      readAhead(cids, {
+        signal,
+        look: async cids => cids.map(cid => ({ cid, size: stat(cid)?.size ?? 0, get: () => get(cid) })),
+      }),
     async put(cid, bytes, { leaf = false } = {}) {
       if (cid.multihash.code === IDENTITY) return
       const marked = leaf && cid.code === DAG_PB

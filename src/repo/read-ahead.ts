@@ -27,9 +27,15 @@ export class AheadBudget {
 interface ReadAheadOptions {
   readonly budget?: AheadBudget | undefined
   readonly signal: AbortSignal | undefined
-  /** Returns the size of a block, 0 when it is not known. */
-  readonly sizeOf: (cid: CID) => Promise<number>
-  readonly get: (cid: CID) => Promise<Uint8Array>
+  /** Looks blocks up, many at a time, and says how to read each. */
+  readonly look: (cids: readonly CID[]) => Promise<readonly Found[]>
+}
+
+interface Found {
+  readonly cid: CID
+  /** 0 when it is not known. */
+  readonly size: number
+  readonly get: () => Promise<Uint8Array>
 }
 
 interface Ahead {
@@ -43,24 +49,19 @@ export async function* readAhead(
   cids: Iterable<CID> | AsyncIterable<CID>,
   options: ReadAheadOptions,
 ): AsyncIterable<Block> {
-  const source = iteratorOf(cids)
+  const source = new Source(cids, options.look)
   const ahead: Ahead[] = []
   const { budget } = options
   let bytesAhead = 0
-  let ended = false
   const mayTake = (): boolean =>
     ahead.length === 0 || (ahead.length < BLOCKS_AHEAD_MAX && bytesAhead < BYTES_AHEAD_MAX && budget?.hasRoom !== false)
   try {
     for (;;) {
-      while (!ended && mayTake()) {
-        const next = await source.next()
-        if (next.done === true) {
-          ended = true
-          break
-        }
-        const cid = next.value
-        const size = await options.sizeOf(cid)
-        const bytes = options.get(cid)
+      while (mayTake()) {
+        const found = source.known() ?? (await source.next())
+        if (found === undefined) break
+        const { cid, size } = found
+        const bytes = found.get()
         // Whoever takes it in its turn meets the failure.
         bytes.catch(() => undefined)
         ahead.push({ cid, size, bytes })
@@ -76,11 +77,46 @@ export async function* readAhead(
     }
   } finally {
     budget?.give(bytesAhead)
-    if (!ended) await source.return?.()
+    await source.close()
     await Promise.allSettled(ahead.map(block => block.bytes))
   }
 }
 
-function iteratorOf(cids: Iterable<CID> | AsyncIterable<CID>): Iterator<CID> | AsyncIterator<CID> {
-  return Symbol.asyncIterator in cids ? cids[Symbol.asyncIterator]() : cids[Symbol.iterator]()
+/** Where the CIDs come from. Those that are there at once are looked up together. */
+class Source {
+  readonly #cids: Iterator<CID> | AsyncIterator<CID>
+  readonly #look: ReadAheadOptions['look']
+  #found: readonly Found[] = []
+  #at = 0
+  #ended = false
+
+  constructor(cids: Iterable<CID> | AsyncIterable<CID>, look: ReadAheadOptions['look']) {
+    this.#cids = Symbol.asyncIterator in cids ? cids[Symbol.asyncIterator]() : cids[Symbol.iterator]()
+    this.#look = look
+  }
+
+  /** Returns the next block that was looked up already; undefined when there is none. */
+  known(): Found | undefined {
+    return this.#found[this.#at++]
+  }
+
+  /** Returns the next block; undefined after the last. */
+  async next(): Promise<Found | undefined> {
+    const cids: CID[] = []
+    while (!this.#ended && cids.length < BLOCKS_AHEAD_MAX) {
+      const next = this.#cids.next()
+      const result = next instanceof Promise ? await next : next
+      if (result.done === true) this.#ended = true
+      else cids.push(result.value)
+      // Others may take long to come.
+      if (next instanceof Promise) break
+    }
+    this.#found = cids.length === 0 ? [] : await this.#look(cids)
+    this.#at = 0
+    return this.known()
+  }
+
+  async close(): Promise<void> {
+    if (!this.#ended) await this.#cids.return?.()
+  }
 }

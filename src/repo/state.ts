@@ -176,6 +176,20 @@ export class State implements Disposable {
     return await this.#untilFree(work, options)
   }
 
+  /** Like `read`, for many look-ups: SQLite locks the database once, and not for each. */
+  async readTogether<T>(work: () => T, options: Waiting = {}): Promise<T> {
+    return await this.#untilFree(() => this.#lookUp(work), options)
+  }
+
+  #lookUp<T>(work: () => T): T {
+    this.#database.exec('BEGIN')
+    try {
+      return work()
+    } finally {
+      if (this.#database.isTransaction) this.#database.exec('COMMIT')
+    }
+  }
+
   /** Runs `work` in a transaction. It is durable when this resolves; when `work` throws nothing has changed. */
   async write<T>(work: () => T, options: Waiting = {}): Promise<T> {
     await this.#mayWrite(options)

@@ -236,6 +236,7 @@ function waitingNode(ready: (cid: CID) => Promise<void>): Node {
   const waiting: Blocks = {
     has: cid => blocks.has(cid),
     stat: cid => blocks.stat(cid),
+    statMany: cids => blocks.statMany(cids),
     put: async () => assert.fail('a gateway only reads'),
     delete: async () => assert.fail('a gateway only reads'),
     flush: async () => undefined,
