@@ -40,6 +40,7 @@ export interface PackBlocksOptions {
   readonly filestore: Filestore
   readonly checker: Checker
   readonly durable: boolean
+  readonly alone: boolean
 }
 
 /** The run of a process, as its collection sees it. */
@@ -305,9 +306,9 @@ export class PackBlocks implements DurableBlocks {
   async #beginWriting(options?: Waiting): Promise<BlockWriter> {
     const run = await this.#beginRun(options)
     if (this.#writer !== undefined) return this.#writer
-    const { layout, state, index, reader, durable } = this.#options
+    const { layout, state, index, reader, durable, alone } = this.#options
     this.#epoch = run.epoch
-    const packs = new PackWriter(layout, state, run.slot, durable)
+    const packs = new PackWriter(layout, state, run.slot, { durable, alone })
     this.#packs = packs
     this.#writer = new BlockWriter({
       state,

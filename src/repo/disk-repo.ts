@@ -92,6 +92,8 @@ interface Parts {
   readonly filestore: Filestore
   readonly log: RootsLog
   readonly durable: boolean
+  /** One command runs here and nothing else: while it waits for the disk the process may wait. */
+  readonly alone: boolean
   readonly lockTimeoutMs: number
 }
 
@@ -116,10 +118,11 @@ export async function openDiskRepo(layout: Layout, options: OpenOptions): Promis
     const index = new BlockIndex(state)
     const checker = new Checker(options.checkOther)
     const durable = durability !== 'none'
+    const alone = options.endsProcess === true
     const parts: Parts = {
-      ...{ layout, state, index, checker, durable, lockTimeoutMs },
+      ...{ layout, state, index, checker, durable, alone, lockTimeoutMs },
       filestore: new Filestore(state, index, checker),
-      log: new RootsLog(layout, state, durable),
+      log: new RootsLog(layout, state, durable, alone),
     }
     const engine = await state.read(() => state.engine(), { signal: options.signal })
     const store = engine === 'flatfs' ? await flatStore(parts) : packStore(parts)

@@ -1,6 +1,7 @@
 import {
   closeSync,
   fdatasync,
+  fdatasyncSync,
   fstatSync,
   ftruncateSync,
   openSync,
@@ -26,6 +27,13 @@ const SCRATCH_BYTES = 1024 * 1024
 const VECTOR_MAX = 512
 const SYNC_BYTES_MAX = 64 * 1024
 
+/** How packs are flushed. */
+export interface Durability {
+  readonly durable: boolean
+  /** Nothing else goes on in this process while a few blocks are flushed. */
+  readonly alone?: boolean | undefined
+}
+
 /** A block that is to be appended; `place` is set when it was. */
 export interface Appended {
   readonly cid: CID
@@ -46,6 +54,8 @@ export class OpenPack {
   broken = false
   /** Batches that are written but not committed. */
   users = 0
+  /** Bytes that were written since the last flush. */
+  unflushed = 0
 
   constructor(id: number, file: string, fd: number, end: number, nameless: boolean) {
     this.id = id
@@ -61,7 +71,7 @@ export class PackWriter implements AsyncDisposable {
   readonly #layout: Layout
   readonly #state: State
   readonly #slot: number
-  readonly #durable: boolean
+  readonly #durability: Durability
   #pack: OpenPack | undefined
   #swept = false
   #scratch: Buffer | undefined
@@ -69,11 +79,11 @@ export class PackWriter implements AsyncDisposable {
   readonly #retired = new Set<OpenPack>()
   readonly #avoided = new Set<number>()
 
-  constructor(layout: Layout, state: State, slot: number, durable: boolean) {
+  constructor(layout: Layout, state: State, slot: number, durability: Durability) {
     this.#layout = layout
     this.#state = state
     this.#slot = slot
-    this.#durable = durable
+    this.#durability = durability
   }
 
   /** Appends blocks, sets their places, and returns the pack that they are in. Flush and commit are still to come. */
@@ -101,9 +111,14 @@ export class PackWriter implements AsyncDisposable {
 
   /** Resolves when what was appended to a pack, and its name, are on disk. */
   async sync(pack: OpenPack): Promise<void> {
-    if (!this.#durable) return
+    const { durable, alone } = this.#durability
+    if (!durable) return
+    const isShort = pack.unflushed <= SYNC_BYTES_MAX
+    pack.unflushed = 0
     try {
-      await flushData(pack.fd)
+      // To start the threads that flush takes longer than a small command has to do.
+      if (alone === true && isShort) fdatasyncSync(pack.fd)
+      else await flushData(pack.fd)
       if (!pack.nameless) return
       await syncFolder(this.#layout.packs)
       pack.nameless = false
@@ -247,6 +262,7 @@ export class PackWriter implements AsyncDisposable {
       cutScratch()
       await writeAll(pack.fd, vector, pack.end, bytesDue)
       pack.end += bytesDue
+      pack.unflushed += bytesDue
       vector = []
       from = 0
       used = 0

@@ -2,6 +2,7 @@ import {
   closeSync,
   constants,
   fdatasync,
+  fdatasyncSync,
   fstatSync,
   fsyncSync,
   ftruncateSync,
@@ -65,13 +66,17 @@ export class RootsLog implements Disposable {
   readonly #layout: Layout
   readonly #state: State
   readonly #durable: boolean
+  readonly #alone: boolean
   #fd: number | undefined
   #synced: Promise<void> = Promise.resolve()
+  #due: { readonly fd: number; readonly isNew: boolean } | undefined
 
-  constructor(layout: Layout, state: State, durable: boolean) {
+  /** `alone`: nothing else goes on in this process while it waits for the disk. */
+  constructor(layout: Layout, state: State, durable: boolean, alone = false) {
     this.#layout = layout
     this.#state = state
     this.#durable = durable
+    this.#alone = alone
   }
 
   /** Appends records. To be called inside `State.write`; they are durable when `settled` resolves. */
@@ -83,8 +88,13 @@ export class RootsLog implements Disposable {
       const text = Buffer.from(size > 0 && !endsLine(fd, size) ? `\n${lines}` : lines)
       this.#state.onRollback(() => ftruncateSync(fd, size))
       for (let done = 0; done < text.length; ) done += writeSync(fd, text, done)
+      if (!this.#durable) return
+      if (this.#alone) {
+        this.#due = { fd, isNew: isNew || this.#due?.isNew === true }
+        return
+      }
       // It goes on beside the commit, which flushes too.
-      if (this.#durable) this.#synced = this.#sync(fd, isNew)
+      this.#synced = this.#sync(fd, isNew)
       this.#synced.catch(() => undefined)
     } catch (error) {
       throw systemFailure(error, this.#layout.rootsLog)
@@ -93,7 +103,10 @@ export class RootsLog implements Disposable {
 
   /** Resolves when what was appended is on disk. */
   async settled(): Promise<void> {
-    await this.#synced
+    const due = this.#due
+    if (due === undefined) return await this.#synced
+    this.#due = undefined
+    await this.#syncNow(due.fd, due.isNew)
   }
 
   /**
@@ -129,6 +142,16 @@ export class RootsLog implements Disposable {
     await new Promise<void>((resolve, reject) => {
       fdatasync(fd, error => (error ? reject(systemFailure(error, this.#layout.rootsLog)) : resolve()))
     })
+    if (isNew) await syncFolder(this.#layout.root)
+  }
+
+  /** To start the threads that flush takes longer than a small command has to do. */
+  async #syncNow(fd: number, isNew: boolean): Promise<void> {
+    try {
+      fdatasyncSync(fd)
+    } catch (error) {
+      throw systemFailure(error, this.#layout.rootsLog)
+    }
     if (isNew) await syncFolder(this.#layout.root)
   }
 
