@@ -76,13 +76,19 @@ function stopSignal(): AbortSignal {
 /** Bun's settings of its JIT, where it runs us. */
 declare const Bun: { readonly unsafe: { setJITPolicy?(scale: number): void } } | undefined
 
-/** The executable is built with a JIT that hesitates (scripts/build-flags.mjs): after this time work is worth compiling. */
+/** The executable is built with a JIT that hesitates (scripts/build-flags.mjs): after so much work more is worth compiling. */
 const SMALL_COMMAND_MS = 60
 
 function compileWhenItLasts(): void {
   if (typeof Bun === 'undefined') return
   const { unsafe } = Bun
-  setTimeout(() => unsafe.setJITPolicy?.(1), SMALL_COMMAND_MS).unref()
+  const look = (delayMs: number): void => {
+    const { user, system } = process.cpuUsage()
+    if ((user + system) / 1000 >= SMALL_COMMAND_MS) unsafe.setJITPolicy?.(1)
+    // It waited, for the network or for its turn on a busy machine.
+    else setTimeout(look, delayMs, 2 * delayMs).unref()
+  }
+  setTimeout(look, SMALL_COMMAND_MS, SMALL_COMMAND_MS).unref()
 }
 
 compileWhenItLasts()

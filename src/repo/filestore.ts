@@ -1,4 +1,3 @@
-import { open } from 'node:fs/promises'
 import { CID } from 'multiformats/cid'
 import { errorCode, Failure, systemFailure } from '../contract/failure.ts'
 import { type BlockIndex, PACK_OF_FILES } from './block-index.ts'
@@ -168,6 +167,7 @@ function toFileBlock(row: readonly unknown[]): FileBlock {
 }
 
 async function readFile(block: FileBlock, length: number): Promise<Uint8Array | undefined> {
+  const { open } = await import('node:fs/promises')
   try {
     await using file = await open(block.path, 'r')
     const bytes = new Uint8Array(length)

@@ -1,4 +1,3 @@
-import { mkdir, readdir, readFile, rename, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { base32 } from 'multiformats/bases/base32'
 import { errorCode, Failure, systemFailure } from '../contract/failure.ts'
@@ -69,6 +68,7 @@ class KeyFolder implements Keystore {
 
   async #read(name: string): Promise<Uint8Array> {
     const file = this.#file(name)
+    const { readFile, stat } = await files()
     try {
       const { size } = await stat(file)
       if (size > KEY_BYTES_MAX) throw new Failure('failed', `the key ${name} is larger than ${KEY_BYTES_MAX} bytes`)
@@ -89,6 +89,7 @@ class KeyFolder implements Keystore {
 
   async #write(name: string, bytes: Uint8Array, options: { replace?: boolean }): Promise<void> {
     const file = this.#file(name)
+    const { mkdir } = await files()
     await mkdir(this.#folder, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
       throw systemFailure(error, this.#folder)
     })
@@ -97,6 +98,7 @@ class KeyFolder implements Keystore {
 
   async delete(name: string): Promise<void> {
     const file = this.#file(name)
+    const { unlink } = await files()
     try {
       await unlink(file)
       await syncFolder(this.#folder)
@@ -108,6 +110,7 @@ class KeyFolder implements Keystore {
 
   async rename(from: string, to: string, options: { replace?: boolean } = {}): Promise<void> {
     if (options.replace === true) {
+      const { rename } = await files()
       try {
         await rename(this.#file(from), this.#file(to))
         await syncFolder(this.#folder)
@@ -123,14 +126,15 @@ class KeyFolder implements Keystore {
   }
 
   async list(): Promise<string[]> {
-    let files: string[]
+    const { readdir } = await files()
+    let stored: string[]
     try {
-      files = await readdir(this.#folder)
+      stored = await readdir(this.#folder)
     } catch (error) {
       if (errorCode(error) === 'ENOENT') return []
       throw systemFailure(error, this.#folder)
     }
-    const names = files.map(nameOfFile).filter(name => name !== undefined)
+    const names = stored.map(nameOfFile).filter(name => name !== undefined)
     return names.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
   }
 
@@ -142,6 +146,11 @@ class KeyFolder implements Keystore {
     }
     return join(this.#folder, PREFIX + base32.baseEncode(bytes))
   }
+}
+
+/** Every repo has a keystore, and few commands look into it: what reads files is loaded then. */
+function files(): Promise<typeof import('node:fs/promises')> {
+  return import('node:fs/promises')
 }
 
 /** A key in libp2p's form begins with the byte 8; one that is encrypted with a letter. */

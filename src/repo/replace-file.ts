@@ -1,4 +1,3 @@
-import { link, open, rename, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { errorCode, systemFailure } from '../contract/failure.ts'
 import { syncFolder } from './durable.ts'
@@ -31,6 +30,7 @@ async function writeAndMove(
   bytes: Uint8Array | string,
   { mode = 0o600, exclusive = false }: { mode?: number; exclusive?: boolean },
 ): Promise<boolean> {
+  const { open, rename, unlink } = await import('node:fs/promises')
   try {
     {
       await using file = await open(temporary, 'wx', mode)
@@ -51,6 +51,7 @@ async function writeAndMove(
 }
 
 async function moveExclusively(temporary: string, path: string): Promise<boolean> {
+  const { link, unlink } = await import('node:fs/promises')
   try {
     await link(temporary, path)
     return true
