@@ -12,7 +12,7 @@ const VARINT_BYTES_MAX = 9
 export interface CarReader extends CarHeader {
   /**
    * Yields the blocks in their order. Bytes are not compared with the CIDs: that is the caller's part. They may be
-   * views of what the source yielded. Can be called once.
+   * views of the piece that the source yielded last. Can be called once.
    */
   blocks(): AsyncIterable<Block>
 }
@@ -152,7 +152,8 @@ class Input {
     const parts: Uint8Array[] = []
     for (let missing = length; missing > 0; ) {
       if (!(await this.#fill())) throw badCar('unexpected end')
-      const part = this.#cut(Math.min(missing, this.#piece.length - this.#at))
+      // A copy: a source may use its memory again once more is asked for.
+      const part = this.#cut(Math.min(missing, this.#piece.length - this.#at)).slice()
       parts.push(part)
       missing -= part.length
     }

@@ -1,8 +1,10 @@
 import type { CID } from 'multiformats/cid'
 import { Failure } from '../contract/failure.ts'
+import type { SourceEntry } from '../contract/source.ts'
 import { Checker } from '../repo/check.ts'
 import type { Block, Repo, Waiting } from '../repo/roles.ts'
 import { CAR_BIG_SECTION_BYTES_MAX } from './car.ts'
+import { CarPieces, PIECES_FILE_BYTES_MIN } from './car-pieces.ts'
 import { openCar } from './car-reader.ts'
 import { isLinkless, linksOf } from './codecs.ts'
 import { checkBlockSize } from './dag-put.ts'
@@ -38,8 +40,22 @@ export class CarImporter {
     return [...this.#roots.values()]
   }
 
-  /** Stores all blocks of one CAR, each checked against its CID and its codec. They are durable after `flush`. */
-  async add(source: AsyncIterable<Uint8Array>, { signal }: Waiting = {}): Promise<void> {
+  /** Stores all blocks of the CAR that a file is, each checked against its CID and its codec. */
+  async addFile(file: Pick<SourceEntry, 'content' | 'open' | 'size'>, options: Waiting = {}): Promise<void> {
+    if (file.open === undefined || (file.size ?? 0) < PIECES_FILE_BYTES_MIN) {
+      if (file.content !== undefined) await this.add(file.content(), options)
+      return
+    }
+    await using reader = file.open()
+    const pieces = new CarPieces()
+    await this.add(pieces.read(reader), options, bytes => pieces.hold(bytes))
+  }
+
+  /**
+   * Stores all blocks of one CAR, each checked against its CID and its codec. They are durable after `flush`. `hold` says
+   * that bytes of the source are needed, until what it returns is called.
+   */
+  async add(source: AsyncIterable<Uint8Array>, { signal }: Waiting = {}, hold?: Hold): Promise<void> {
     const limits = this.#allowBigBlock ? { sectionBytesMax: CAR_BIG_SECTION_BYTES_MAX } : {}
     const car = await openCar(source, limits)
     for (const root of car.roots) this.#roots.set(visitKey(root), root)
@@ -49,7 +65,7 @@ export class CarImporter {
     try {
       for await (const block of car.blocks()) {
         signal?.throwIfAborted()
-        batch.push(this.#begin(block))
+        batch.push(this.#begin(block, hold?.(block.bytes)))
         batchBytes += block.bytes.length
         if (batchBytes < AHEAD_BYTES && batch.length < AHEAD_BLOCKS) continue
         await this.#store(batch, progress, signal)
@@ -64,28 +80,28 @@ export class CarImporter {
   }
 
   /** Begins to hash a block, on another core when it is large. */
-  #begin(block: Block): Checking {
+  #begin(block: Block, release: (() => void) | undefined): Checking {
     try {
       checkCid(block.cid)
       checkBlockSize(block.bytes.length, this.#allowBigBlock)
       const matches = this.#checker.matches(block.cid, block.bytes)
       // Each is awaited in its turn: one that fails before must not be called unhandled.
       if (matches instanceof Promise) matches.catch(() => undefined)
-      return { block, matches }
+      return { block, matches, release }
     } catch (error) {
       const refused = Promise.reject<boolean>(error)
       refused.catch(() => undefined)
-      return { block, matches: refused }
+      return { block, matches: refused, release }
     }
   }
 
   async #store(batch: Checking[], progress: { last: CID | undefined }, signal: AbortSignal | undefined): Promise<void> {
-    for (const { block, matches } of batch.splice(0)) {
+    for (const { block, matches, release } of batch.splice(0)) {
       const { cid, bytes } = block
       if (!(await matches)) {
         throw new Failure('data-mismatch', `mismatch in content integrity: the bytes do not hash to ${cid}`)
       }
-      await this.#repo.blocks.put(cid, bytes, { leaf: await isLeaf(block), signal })
+      await this.#repo.blocks.put(cid, bytes, { leaf: await isLeaf(block), release, signal })
       this.stats.blocks += 1
       this.stats.bytes += bytes.length
       progress.last = cid
@@ -117,9 +133,12 @@ function pinCause({ kind, message, data }: Failure): string {
   return kind === 'not-found' && typeof data?.cid === 'string' ? `ipld: could not find ${data.cid}` : message
 }
 
+type Hold = (bytes: Uint8Array) => (() => void) | undefined
+
 interface Checking {
   readonly block: Block
   readonly matches: boolean | Promise<boolean>
+  readonly release: (() => void) | undefined
 }
 
 /** Returns whether a block has no links. Throws when its codec does not allow it, or is not known. */

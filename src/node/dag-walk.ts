@@ -1,4 +1,5 @@
 import type { CID } from 'multiformats/cid'
+import { keyOf } from '../repo/blocks.ts'
 import { Breath } from '../repo/pause.ts'
 import type { Block, Blocks, Waiting } from '../repo/roles.ts'
 import { isLinkless, linksOf } from './codecs.ts'
@@ -6,6 +7,7 @@ import { isLinkless, linksOf } from './codecs.ts'
 /** How many links are looked at together. */
 const BATCH_MAX = 512
 const RAW = 0x55
+const DAG_PB = 0x70
 /** How many blocks that come next are looked up together. */
 const LOOK_AHEAD = 64
 const KNOWN_MAX = 16_384
@@ -23,14 +25,15 @@ export interface Visit {
  * Returns a key that is the same for CIDs that name the same block in the same codec: a block may have links under
  * one codec and none under another.
  */
-export function visitKey(cid: CID): string {
-  const { bytes } = cid.multihash
-  return `${cid.code}:${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')}`
+export function visitKey({ bytes, code, multihash }: CID): string {
+  // No multihash of a block that may be stored begins as a CIDv1 does.
+  if (code === DAG_PB && multihash.bytes[0] !== 1) return keyOf(multihash.bytes)
+  return code === DAG_PB ? `${code}:${keyOf(multihash.bytes)}` : keyOf(bytes)
 }
 
 /** Returns a key that tells CIDs apart as they are written, their version too. */
 export function exactKey({ bytes }: CID): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
+  return keyOf(bytes)
 }
 
 /** Returns the CIDs that a block links to. */

@@ -2,6 +2,7 @@ import type { CID } from 'multiformats/cid'
 import { Breath } from '../repo/pause.ts'
 import type { Block, Blocks, Waiting } from '../repo/roles.ts'
 import { isLinkless, type Link, linksOf } from './codecs.ts'
+import { exactKey } from './dag-walk.ts'
 
 /** How many links of a node are looked up together. */
 const BATCH_MAX = 64
@@ -31,7 +32,7 @@ export class Visited {
 
   /** Notes a visit; says whether it is the first, and whether what lies below must be walked for it. */
   visit(cid: CID, depth: number, depthMax: number): { readonly isNew: boolean; readonly goesDeeper: boolean } {
-    const key = Buffer.from(cid.bytes.buffer, cid.bytes.byteOffset, cid.bytes.length).toString('latin1')
+    const key = exactKey(cid)
     const known = this.#depths.get(key)
     // Met nearer to a root before: everything within reach was walked then.
     if (known !== undefined && (depthMax === Number.POSITIVE_INFINITY || known <= depth)) {

@@ -180,7 +180,7 @@ export class BlockWriter {
     batch.blocks.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
     for (let at = 0; at < batch.blocks.length; at += LOOK_UPS_AT_ONCE) {
       const some = batch.blocks.slice(at, at + LOOK_UPS_AT_ONCE)
-      const rows = await state.read(() => some.map(block => index.find(block.hash)))
+      const rows = await state.readTogether(() => some.map(block => index.find(block.hash)))
       for (const [nth, pending] of some.entries()) {
         const row = rows[nth]
         pending.fate = row === undefined ? 'new' : row.length === pending.bytes.length ? 'met' : 'heal'

@@ -185,7 +185,7 @@ export class PackBlocks implements DurableBlocks {
   async #protectSome(cids: readonly CID[], options: Waiting | undefined): Promise<CID[]> {
     const { index, state } = this.#options
     const epoch = this.#epoch
-    const rows = await state.read(() => cids.map(cid => index.find(cid.multihash.bytes)), options)
+    const rows = await state.readTogether(() => cids.map(cid => index.find(cid.multihash.bytes)), options)
     const missing = cids.filter((_, nth) => rows[nth] === undefined)
     const old = cids.filter((_, nth) => (rows[nth]?.epoch ?? epoch) < epoch)
     if (old.length === 0) return missing

@@ -23,6 +23,33 @@ interface OpenPack {
   evicted: boolean
 }
 
+interface Span<T> {
+  readonly place: Place
+  readonly items: readonly T[]
+}
+
+/** Returns what lies together, in the order of packs and offsets. */
+function spansOf<T extends { readonly place: Place }>(items: readonly T[]): Span<T>[] {
+  const sorted = items.toSorted((a, b) => a.place.pack - b.place.pack || a.place.offset - b.place.offset)
+  const spans: Span<T>[] = []
+  for (let from = 0; from < sorted.length; ) {
+    const first = sorted[from]?.place
+    if (first === undefined) break
+    let to = from + 1
+    let end = first.offset + first.length
+    for (; to < sorted.length; to++) {
+      const next = sorted[to]?.place
+      if (next === undefined || next.pack !== first.pack || next.offset - end > SPAN_GAP_BYTES_MAX) break
+      if (next.offset + next.length - first.offset > SPAN_BYTES_MAX) break
+      end = Math.max(end, next.offset + next.length)
+    }
+    const place = { pack: first.pack, offset: first.offset, length: end - first.offset }
+    spans.push({ place, items: sorted.slice(from, to) })
+    from = to
+  }
+  return spans
+}
+
 /** Reads from packs, of which it keeps a bounded number open. */
 export class PackReader implements Disposable {
   readonly #layout: Layout
@@ -86,27 +113,30 @@ export class PackReader implements Disposable {
     items: readonly T[],
     took: (item: T, bytes: Uint8Array | undefined) => void | Promise<void>,
   ): Promise<void> {
-    const sorted = items.toSorted((a, b) => a.place.pack - b.place.pack || a.place.offset - b.place.offset)
-    for (let from = 0; from < sorted.length; ) {
-      const first = sorted[from]
-      if (first === undefined) break
-      let to = from + 1
-      let end = first.place.offset + first.place.length
-      for (; to < sorted.length; to++) {
-        const next = sorted[to]?.place
-        if (next === undefined || next.pack !== first.place.pack || next.offset - end > SPAN_GAP_BYTES_MAX) break
-        if (next.offset + next.length - first.place.offset > SPAN_BYTES_MAX) break
-        end = Math.max(end, next.offset + next.length)
-      }
-      const start = first.place.offset
-      const span = await this.read({ pack: first.place.pack, offset: start, length: end - start })
-      for (; from < to; from++) {
-        const item = sorted[from]
-        if (item === undefined) continue
-        const at = item.place.offset - start
-        await took(item, span?.subarray(at, at + item.place.length))
+    const spans = spansOf(items)
+    let next = this.#begin(spans[0])
+    for (const [nth, { place, items: inside }] of spans.entries()) {
+      const bytes = await next
+      // One span is read while what lies in the one before is looked at.
+      next = this.#begin(spans[nth + 1])
+      for (const item of inside) {
+        const at = item.place.offset - place.offset
+        const looked = took(item, bytes?.subarray(at, at + item.place.length))
+        if (looked !== undefined) await looked
       }
     }
+  }
+
+  #begin(span: Span<unknown> | undefined): Promise<Uint8Array | undefined> {
+    if (span === undefined) return Promise.resolve(undefined)
+    const reading = span.place.length <= SYNC_BYTES_MAX ? this.#readSoon(span.place) : this.readInPool(span.place)
+    // Whoever takes it in its turn meets the failure.
+    reading.catch(() => undefined)
+    return reading
+  }
+
+  async #readSoon(place: Place): Promise<Uint8Array | undefined> {
+    return this.readHere(place)
   }
 
   /** Forgets a pack that was removed. */

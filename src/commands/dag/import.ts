@@ -49,7 +49,7 @@ export const dagImport = defineCommand({
       if (entry.type !== 'file' || entry.content === undefined) {
         throw new Failure('usage', `${entry.path}: expected a file`)
       }
-      await importer.add(entry.content(), { signal })
+      await importer.addFile(entry, { signal })
     }
     await importer.flush({ signal })
     let broken: string | undefined

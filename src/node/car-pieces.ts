@@ -1,0 +1,65 @@
+import type { FileReader } from '../contract/source.ts'
+
+/** Blocks that lie across two pieces are copied: of blocks of 256 KiB one in sixteen. */
+const PIECE_BYTES = 4 * 1024 * 1024
+
+/** A file up to this size is not worth memory of its own. */
+export const PIECES_FILE_BYTES_MIN: number = PIECE_BYTES
+
+interface Piece {
+  readonly bytes: Uint8Array
+  users: number
+}
+
+/**
+ * Reads a file into memory that is used again as soon as nobody needs what lies there: a file of any size takes no more
+ * memory than is on its way to the disk.
+ */
+export class CarPieces {
+  readonly #free: Uint8Array[] = []
+  readonly #used = new Map<ArrayBufferLike, Piece>()
+
+  /** Yields the file. What was yielded may change when the next piece is asked for, unless `hold` was called before. */
+  async *read(file: FileReader): AsyncGenerator<Uint8Array> {
+    let position = 0
+    let next = this.#begin(file, position)
+    for (;;) {
+      const { piece, length } = await next
+      position += length
+      const isLast = length < piece.bytes.length
+      if (!isLast) {
+        next = this.#begin(file, position)
+        // It is met when the next piece is asked for.
+        next.catch(() => undefined)
+      }
+      if (length > 0) yield piece.bytes.subarray(0, length)
+      this.#leave(piece)
+      if (isLast) return
+    }
+  }
+
+  /** Keeps the memory of bytes that lie in a piece until what it returns is called; undefined when they lie elsewhere. */
+  hold(bytes: Uint8Array): (() => void) | undefined {
+    const piece = this.#used.get(bytes.buffer)
+    if (piece === undefined) return undefined
+    piece.users += 1
+    let isHeld = true
+    return () => {
+      if (isHeld) this.#leave(piece)
+      isHeld = false
+    }
+  }
+
+  async #begin(file: FileReader, position: number): Promise<{ piece: Piece; length: number }> {
+    const piece = { bytes: this.#free.pop() ?? new Uint8Array(PIECE_BYTES), users: 1 }
+    this.#used.set(piece.bytes.buffer, piece)
+    return { piece, length: await file.read(piece.bytes, position) }
+  }
+
+  #leave(piece: Piece): void {
+    piece.users -= 1
+    if (piece.users > 0) return
+    this.#used.delete(piece.bytes.buffer)
+    this.#free.push(piece.bytes)
+  }
+}
