@@ -37,7 +37,8 @@ function peersIn(checks: Map<string, Record[]>): string[] {
 test('an object: who provides it, who answers, how fast, and since when this node does', {
   timeout: 180_000,
 }, async () => {
-  await using one = await Daemon.start({ base: BASE })
+  // What is not pinned is not announced by itself.
+  await using one = await Daemon.start({ base: BASE, config: { 'Provide.Strategy': 'roots' } })
   await using two = await Daemon.start({ base: BASE })
   await using liar = await Daemon.start({ base: BASE })
   await using asking = await Daemon.start({ base: BASE })
@@ -70,7 +71,9 @@ test('an object: who provides it, who answers, how fast, and since when this nod
   const remote = await one.run(['--api', `/unix${one.place.repo}/api.sock`, 'doctor', cid])
   assert.match(remote.stdout, /^ok +announced: this node has announced it at /m)
 
-  const unknown = await one.ok(['add', '-Q', '--provide=none', '--cid-version=1'], { input: 'never announced\n' })
+  const unknown = await one.ok(['add', '-Q', '--pin=false', '--provide=none', '--cid-version=1'], {
+    input: 'never announced\n',
+  })
   const silent = await examined(one, [unknown])
   assert.equal(silent.get('announced')?.[0]?.State, 'warning')
   assert.equal(silent.get('providers')?.[0]?.State, 'warning')

@@ -308,7 +308,7 @@ function behind(place: Place): Place {
   return new Uint8Array(next.length).fill(0xff)
 }
 
-/** A flag for the first cycle, when the cycle began, and the place from which on it is to be done. */
+/** A flag for the first cycle, when the cycle began (milliseconds since 1970), and the place from which on it is to be done. */
 function encodeState(start: number, next: Place, isFirst: boolean): Uint8Array {
   const bytes = new Uint8Array(41)
   bytes[0] = isFirst ? 1 : 0
