@@ -14,7 +14,7 @@ const LINES = [
   'tsipfs ls $CID',
   'tsipfs cat $CID/index.html',
   'tsipfs --json pin ls --type=recursive --names | head -c 120; echo …',
-  'tsipfs --offline cat bafkreifzjut3te2nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e; echo "status $?"',
+  'tsipfs --offline cat $CID/missing.html; echo "status $?"',
 ]
 const COLUMNS = 92
 const CHARACTER = 8.43
@@ -36,7 +36,7 @@ function shown(): { text: string; kind: 'typed' | 'out' }[] {
   const { stdout } = spawnSync('bash', ['-c', script], { cwd: folder, env, encoding: 'utf8' })
   const outputs = stdout.split(`${mark}\n`)
   return LINES.flatMap((line, at) => [
-    { text: `$ ${line}`, kind: 'typed' as const },
+    ...wrap(`$ ${line}`).map(text => ({ text, kind: 'typed' as const })),
     ...(outputs[at] ?? '')
       .split('\n')
       .slice(0, -1)

@@ -19,7 +19,7 @@ a { color: var(--link) } img { max-width: 100% }
 code { font: .9em ui-monospace, monospace; background: var(--code); padding: .1em .3em; border-radius: 4px }
 pre { background: var(--code); padding: .8rem 1rem; overflow-x: auto; border-radius: 6px } pre code { padding: 0; background: none }
 .typed { font-weight: 600 }
-table { border-collapse: collapse; display: block; overflow-x: auto } th, td { border-bottom: 1px solid var(--line); padding: .35rem .8rem .35rem 0; text-align: left; vertical-align: top }
+table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto } th, td { border-bottom: 1px solid var(--line); padding: .35rem .8rem .35rem 0; text-align: left; vertical-align: top }
 .good { color: var(--good) } .bad { color: var(--bad) } .warn { color: var(--warn) } .soft { color: var(--soft) }
 .bar { display: flex; height: 1.2rem; border-radius: 4px; overflow: hidden; margin: 1rem 0 } .bar span { display: block }
 `

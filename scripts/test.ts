@@ -171,6 +171,25 @@ function failedCases(text: string): string[] {
   return [...text.matchAll(/^(?:FAIL|UNFINISHED) (\S+)/gm)].map(match => match[1] ?? '')
 }
 
+/** Runs a script that prints what is worth seeing. */
+async function shown(script: string): Promise<Result> {
+  const result = await run(process.execPath, [script], { TSIPFS_BIN: bin })
+  console.log(result.text.trim())
+  return result
+}
+
+/** Lints every manual page, where there is mandoc. */
+async function manualPages(): Promise<void> {
+  const pages = readdirSync(join(root, 'man')).map(name => join('man', name))
+  try {
+    const { status, text } = await run('mandoc', ['-Tlint', '-Wwarning', ...pages])
+    add('manual pages', status === 0 ? pages.length : 0, status === 0 ? 0 : 1, 0, text)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+    console.log('manual pages: not linted, there is no mandoc')
+  }
+}
+
 async function reference(): Promise<void> {
   const suite = join(shared, 'suites/interface-core')
   if (!existsSync(suite)) return console.log(`reference suite: not run, there is no ${suite}`)
@@ -186,6 +205,8 @@ const steps: Readonly<Record<string, () => Promise<void>>> = {
   layers: () => check('layers', process.execPath, ['scripts/check-layers.ts']),
   generated: () => check('generated files', process.execPath, ['scripts/generate.ts', '--check']),
   build: () => check('build', 'node', ['scripts/prepare.mjs']),
+  budgets: async () => count('budgets', await shown('scripts/budgets.ts'), PLAIN),
+  manual: manualPages,
   unit: unitTests,
   cli: () => scripts('command lines, executable', ['oneshot', 'daemon', 'remote'], ''),
   'cli-node': () => scripts('command lines, Node 24', ['oneshot'], 'node'),

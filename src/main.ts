@@ -101,7 +101,12 @@ const io: Io = {
   stdin: standardInput(signal),
   out: process.env.TSIPFS_STDOUT === 'closed' ? closedSink('standard output') : descriptorSink(1, 'standard output'),
   err: descriptorSink(2, 'standard error'),
-  terminal: { ...isTerminal, columns: isTerminal.out || isTerminal.err ? columnsOf() : 80 },
+  terminal: {
+    ...isTerminal,
+    get columns() {
+      return isTerminal.out || isTerminal.err ? columnsOf() : 80
+    },
+  },
   signal,
   endsWithCommand: true,
 }

@@ -19,7 +19,7 @@ export function wantsColour(flag: string | undefined, env: Io['env'], isTerminal
   if (env.NO_COLOR !== undefined && env.NO_COLOR !== '') return false
   if (env.FORCE_COLOR !== undefined && env.FORCE_COLOR !== '' && env.FORCE_COLOR !== '0') return true
   if (env.CLICOLOR_FORCE !== undefined && env.CLICOLOR_FORCE !== '' && env.CLICOLOR_FORCE !== '0') return true
-  if (env.TERM === 'dumb') return false
+  if (env.TERM === 'dumb' || env.CLICOLOR === '0') return false
   return isTerminal
 }
 

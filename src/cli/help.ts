@@ -24,7 +24,7 @@ export function commandHelp(command: Command, children: readonly HelpRow[], shor
   if (examples.length > 0) {
     sections.push(['EXAMPLES', examples.map(example => `${example.line}\n    ${example.explains}`).join('\n')])
   }
-  if (!short) sections.push(['SYNOPSIS', wrap(synopsis(command), columns - 4, '    ')])
+  if (!short) sections.push(['SYNOPSIS', wrap(synopsis(command), columns - 6, '    ')])
   const places = Object.values(command.params).flatMap(param =>
     param.place === 'option' ? [] : [{ name: placeText(param), text: `${param.help}.` }],
   )
@@ -68,7 +68,14 @@ const TOPICS: readonly (readonly [string, readonly string[]])[] = [
 export function programHelp(children: readonly HelpRow[], columns: number, short: boolean): string {
   const left = new Map(children.map(row => [row.name, row]))
   const sections: [string, string][] = [
-    ['USAGE', `${PROGRAM} [--repo-dir=<path>] [--offline] [--json] [--timeout=<duration>] <command> ...`],
+    [
+      'USAGE',
+      wrap(
+        `${PROGRAM} [--repo-dir=<path>] [--offline] [--json] [--timeout=<duration>] <command> ...`,
+        columns - 6,
+        '    ',
+      ),
+    ],
     [
       'EXAMPLES',
       `${PROGRAM} add ./dir\n    Store a folder, print its CID.\n${PROGRAM} cat <cid>\n    Print a file.\n${PROGRAM} get <cid> -o out\n    Fetch a file or folder.`,

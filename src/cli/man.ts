@@ -4,9 +4,11 @@ import type { Option } from '../contract/params.ts'
 import { globalOptions } from './global-options.ts'
 import { optionsOf, placeText, spellings, synopsisOptions } from './help.ts'
 
-/** What a manual says of itself: no dates, so that the same sources give the same bytes. */
+/** What a manual says of itself. The day is that of the version, so that the same sources give the same bytes. */
 export interface ManualInfo {
   readonly version: string
+  /** `2026-11-24`. */
+  readonly date: string
 }
 
 /** A page below or beside another. */
@@ -133,13 +135,24 @@ export function topicManual(
   return `${lines.join('\n')}\n`
 }
 
+/** Returns a manual page whose body is there already. */
+export function bodyManual(
+  topic: { name: string; section: string; summary: string },
+  body: readonly string[],
+  info: ManualInfo,
+): string {
+  const head = [header(topic.name, topic.section, info), '.SH NAME', `${esc(topic.name)} \\- ${esc(topic.summary)}`]
+  return `${[...head, ...body, '.SH SEE ALSO', '.BR tsipfs (1)'].join('\n')}\n`
+}
+
 /** Returns the name of the page of a command: `tsipfs-pin-add`. */
 export function pageName(path: string): string {
   return `tsipfs-${path.replaceAll(' ', '-')}`
 }
 
 function header(name: string, section: string, info: ManualInfo): string {
-  return `.TH ${quote(name.toUpperCase())} ${quote(section)} "" ${quote(`tsipfs ${info.version}`)} "tsipfs manual"`
+  const words = [name.toUpperCase(), section, info.date, `tsipfs ${info.version}`, 'tsipfs manual']
+  return `.TH ${words.map(quote).join(' ')}`
 }
 
 function childLines(row: ManualRow): string[] {

@@ -1,4 +1,5 @@
 import type { Progress } from '../contract/command.ts'
+import { cutToWidth, displayWidth, endWithin } from '../contract/display-width.ts'
 import type { Sink } from '../contract/io.ts'
 import type { FetchState } from '../node/exchange.ts'
 
@@ -8,14 +9,18 @@ export type ProgressKind = 'bar' | 'plain' | 'json' | 'none'
 const DRAW_MS = 100
 const PLAIN_MS = 2_000
 const RATE_AFTER_MS = 1_000
+const LABEL_WIDTH_MIN = 12
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
 
-/** Returns the progress line of one command, written to `err`. `now` gives milliseconds; it is asked, never waited for. */
-export function createProgress(kind: ProgressKind, err: Sink, columns: number, now: () => number): Progress {
+/**
+ * Returns the progress line of one command, written to `err`. `columns` gives the width of the terminal, which may change;
+ * `now` gives milliseconds.
+ */
+export function createProgress(kind: ProgressKind, err: Sink, columns: () => number, now: () => number): Progress {
   if (kind === 'none') return { update: () => undefined, clear: async () => undefined }
   const started = now()
   let drawnAt = Number.NEGATIVE_INFINITY
-  let onScreen = false
+  let shownWidth = 0
   let writing: Promise<void> = Promise.resolve()
   const interval = kind === 'bar' ? DRAW_MS : PLAIN_MS
   let last: Parameters<Progress['update']>[0] | undefined
@@ -23,6 +28,11 @@ export function createProgress(kind: ProgressKind, err: Sink, columns: number, n
   const write = (text: string): void => {
     // A terminal that went away must not fail the work.
     writing = writing.then(() => err.write(text)).catch(() => undefined)
+  }
+  /** A terminal that has become narrower shows the line on several rows. */
+  const wipe = (): string => {
+    const rowsAbove = Math.max(0, Math.ceil(shownWidth / Math.max(1, columns())) - 1)
+    return rowsAbove === 0 ? '\r\x1b[K' : `\r\x1b[${rowsAbove}A\x1b[J`
   }
   const progress = {
     update(state: Parameters<Progress['update']>[0]): void {
@@ -36,17 +46,17 @@ export function createProgress(kind: ProgressKind, err: Sink, columns: number, n
         write(`${JSON.stringify({ progress: noted === '' ? state : { ...state, fetch: noted } })}\n`)
         return
       }
-      const line = progressLine(state, at - started, columns, noted)
-      write(kind === 'bar' ? `\r\x1b[K${line}` : `${line}\n`)
-      onScreen = kind === 'bar'
+      const line = progressLine(state, at - started, columns(), noted)
+      write(kind === 'bar' ? `${wipe()}${line}` : `${line}\n`)
+      if (kind === 'bar') shownWidth = displayWidth(line)
     },
     note(text: string): void {
       noted = text
       progress.update(last ?? { done: 0, unit: 'bytes' })
     },
     async clear(): Promise<void> {
-      if (onScreen) write('\r\x1b[K')
-      onScreen = false
+      if (shownWidth > 0) write(wipe())
+      shownWidth = 0
       await writing
     },
   }
@@ -79,8 +89,14 @@ export function progressLine(
     parts.push(`${formatSeconds((state.total - state.done) / rate)} left`)
   }
   if (noted !== '') parts.push(`(${noted})`)
-  const line = `${state.label === undefined ? '' : `${state.label} `}${parts.filter(part => part !== '').join('  ')}`
-  return line.slice(0, Math.max(10, columns - 1))
+  const widthMax = Math.max(10, columns - 1)
+  const shown = parts.filter(part => part !== '')
+  const labelMin = Math.min(LABEL_WIDTH_MIN, displayWidth(state.label ?? ''))
+  // What does not fit is left out whole, the last first.
+  while (shown.length > 1 && labelMin + 1 + displayWidth(shown.join('  ')) > widthMax) shown.pop()
+  const amounts = shown.join('  ')
+  const label = endWithin(state.label ?? '', Math.max(LABEL_WIDTH_MIN, widthMax - displayWidth(amounts) - 1))
+  return cutToWidth(label === '' ? amounts : `${label} ${amounts}`, widthMax)
 }
 
 /** Returns a size for people: `1.5 MiB`. */

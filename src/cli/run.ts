@@ -92,7 +92,12 @@ async function runOnce(command: Command, asked: Parsed, caller: Caller): Promise
   command.check?.(input)
   const source = await openSource(command, input, parsed, caller)
   let length: number | undefined
-  const line = createProgress(progress, io.err, io.terminal.columns, () => performance.now())
+  const line = createProgress(
+    progress,
+    io.err,
+    () => io.terminal.columns,
+    () => performance.now(),
+  )
   const answer = {
     begin: () => undefined,
     length: (bytes: number) => {
@@ -106,8 +111,11 @@ async function runOnce(command: Command, asked: Parsed, caller: Caller): Promise
   const ci = await ciOutputs(command, parsed.globals, io)
   const results = executor.execute(command, call)
   const outputs = command.receive?.(results, input, { io, globals, signal }) ?? results
-  await show(command, ci === undefined ? outputs : ci.outputs.watch(outputs), view, parsed.globals)
-  await view.progress.clear()
+  try {
+    await show(command, ci === undefined ? outputs : ci.outputs.watch(outputs), view, parsed.globals)
+  } finally {
+    await view.progress.clear()
+  }
   await ci?.outputs.tell(ci.system, io)
 }
 

@@ -62,14 +62,31 @@ export const doctor = defineCommand({
     }
     if (failed > 0) throw new Failure('failed', `${failed} check${failed === 1 ? '' : 's'} failed`)
   },
-  async render(outputs, { out, colour }) {
+  async render(outputs, { out, colour, io }) {
     const paint = { ok: colour.green, warning: colour.yellow, failed: colour.red }
     for await (const { Check, State, Message, Hint } of outputs) {
-      await out.write(`${paint[State](State.padEnd(7))}  ${Check}: ${Message}\n`)
-      if (Hint !== undefined) await out.write(`         hint: ${Hint}\n`)
+      const fold = (text: string): string =>
+        io.terminal.out ? folded(text, io.terminal.columns - INDENT.length) : text
+      await out.write(`${paint[State](State.padEnd(7))}  ${fold(`${Check}: ${Message}`)}\n`)
+      if (Hint !== undefined) await out.write(`${INDENT}${fold(`hint: ${Hint}`)}\n`)
     }
   },
 })
+
+const INDENT = ' '.repeat(9)
+
+/** Returns a text in lines of so many columns at most, the later ones below the first. */
+function folded(text: string, columns: number): string {
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > columns) {
+      lines.push(line)
+      line = word
+    } else line = line === '' ? word : `${line} ${word}`
+  }
+  return [...lines, line].join(`\n${INDENT}`)
+}
 
 async function* findings(input: Input<typeof params>, { node, signal }: Context): AsyncIterable<Finding> {
   const { examineCid, examineRepo } = await import('../node/doctor.ts')
