@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
-import { generateCertificate } from '@libp2p/tls/utils'
+import { generateCertificate, verifyPeerCertificate as verifyByLibrary } from '@libp2p/tls/utils'
 import { verifyPeerCertificate } from './tls-certificate.ts'
 
 async function made(type: 'Ed25519' | 'secp256k1' | 'RSA') {
@@ -17,6 +17,7 @@ test('a certificate says who the peer is, whatever its key', async () => {
     const { peer, raw } = await made(type)
     assert.ok((await verifyPeerCertificate(raw, undefined)).equals(peer))
     assert.ok((await verifyPeerCertificate(raw, peer)).equals(peer))
+    assert.ok((await verifyByLibrary(raw, peer)).equals(peer))
   }
 })
 

@@ -22,11 +22,11 @@ const EXTENSIONS = 0xa3
 
 /**
  * Checks the certificate of a peer and returns who it is, as https://github.com/libp2p/specs/blob/master/tls/tls.md
- * says. `@libp2p/tls` does the same with libraries that take as long, the first time, as the rest of a handshake.
+ * says. Why not by a library: docs/decisions/002-peer-certificates.md.
  */
 export async function verifyPeerCertificate(raw: Uint8Array, expected: PeerId | undefined): Promise<PeerId> {
   try {
-    const { notBefore, notAfter, issuer, subject, key, extension } = partsOf(raw)
+    const { notBefore, notAfter, issuer, subject, extension } = partsOf(raw)
     const now = Date.now()
     if (!(notBefore <= now && now <= notAfter)) throw new Error('it is not valid now')
     const certificate = new X509Certificate(raw)
@@ -34,6 +34,8 @@ export async function verifyPeerCertificate(raw: Uint8Array, expected: PeerId | 
     const [marshalled, signature] = new Der(extension).only(SEQUENCE).all()
     if (marshalled?.tag !== OCTETS || signature?.tag !== OCTETS) throw new Error('it names no key of a peer')
     const publicKey = publicKeyFromProtobuf(marshalled.body)
+    // The key as the runtime reads it, which has checked in the handshake that the peer holds it: no other may be signed.
+    const key = certificate.publicKey.export({ type: 'spki', format: 'der' })
     const isSigned = await publicKey.verify(Buffer.concat([SIGNED_PREFIX, key]), signature.body)
     if (!isSigned) throw new Error('the peer has not signed it')
     const peer = peerIdFromPublicKey(publicKey)
@@ -51,8 +53,6 @@ interface Parts {
   readonly notAfter: number
   readonly issuer: Buffer
   readonly subject: Buffer
-  /** Its own public key, with its kind. */
-  readonly key: Buffer
   /** What the extension of libp2p holds. */
   readonly extension: Buffer
 }
@@ -74,7 +74,6 @@ function partsOf(raw: Uint8Array): Parts {
     notAfter: notAfter ?? Number.NaN,
     issuer: issuer.whole,
     subject: subject.whole,
-    key: key.whole,
     extension: peerKeyOf(new Der(extensions.body).only(SEQUENCE)),
   }
 }
