@@ -22,6 +22,7 @@ interface Result {
 
 const STEP_TIMEOUT_MS = 30 * 60_000
 const FILE_TIMEOUT_MS = 5 * 60_000
+const E2E_JOBS = 1
 
 /** Runs a program to its end, or to the end of its time: then it is killed with all that it started. */
 function run(
@@ -113,14 +114,19 @@ async function nodeTest(files: readonly string[], timeoutMs?: number): Promise<R
  * tried once more, alone, and said to be flaky when it passes then. A flaky test is a bug; it does not stop the others.
  */
 async function endToEnd(): Promise<void> {
-  for (const file of testFiles('test/e2e')) {
-    const first = await nodeTest([file], FILE_TIMEOUT_MS)
-    if (first.status === 0) {
-      count(file, first, TAP)
-      continue
+  const files = testFiles('test/e2e')
+  const again: { file: string; text: string }[] = []
+  const worker = async (): Promise<void> => {
+    for (let file = files.shift(); file !== undefined; file = files.shift()) {
+      const first = await nodeTest([file], FILE_TIMEOUT_MS)
+      if (first.status === 0) count(file, first, TAP)
+      else again.push({ file, text: first.text })
     }
+  }
+  await Promise.all(Array.from({ length: E2E_JOBS }, worker))
+  for (const { file, text } of again) {
     const second = await nodeTest([file], FILE_TIMEOUT_MS)
-    if (second.status === 0) console.log(`flaky: ${file}\n${first.text}`)
+    if (second.status === 0) console.log(`flaky: ${file}\n${text}`)
     count(file, second, TAP)
   }
 }
@@ -219,11 +225,18 @@ const steps: Readonly<Record<string, () => Promise<void>>> = {
 }
 
 const asked = process.argv.slice(2)
+const took: string[] = []
 try {
-  for (const [name, step] of Object.entries(steps)) if (asked.length === 0 || asked.includes(name)) await step()
+  for (const [name, step] of Object.entries(steps)) {
+    if (asked.length > 0 && !asked.includes(name)) continue
+    const from = performance.now()
+    await step()
+    took.push(`${name} ${Math.round((performance.now() - from) / 1000)}`)
+  }
 } finally {
   rmSync(temporary, { recursive: true, force: true })
 }
+console.log(`seconds: ${took.join(', ')}`)
 if (failures.length > 0) console.log(`failed: ${failures.join('; ')}`)
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`)
 process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0

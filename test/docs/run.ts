@@ -1,6 +1,7 @@
 /**
  * Runs the command lines of the documents and compares what they print: each fenced block marked `console` in
- * README.md and docs/, page by page, in a folder and with a home of their own. Usage: run.ts [PAGE...]
+ * README.md and docs/, page by page, in a folder and with a home of their own. Every link has to lead somewhere. Usage:
+ * run.ts [PAGE...]
  *
  * A line that begins with `$ ` is typed into one shell, which keeps its variables and folder; lines that begin with
  * `> ` continue it. What follows is what it prints, both streams together. `…` stands for any text within a line, a
@@ -11,6 +12,7 @@ import { spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join, relative, resolve } from 'node:path'
+import { brokenLinks } from './links.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const PAGE_TIMEOUT_MS = 120_000
@@ -124,7 +126,7 @@ async function runPage(page: string): Promise<{ passed: number; failed: number }
 
 const asked = process.argv.slice(2)
 const pages = [
-  'README.md',
+  ...['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CODE_OF_CONDUCT.md'],
   ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).map(name => join('docs', name)),
 ]
   .filter(name => name.endsWith('.md'))
@@ -138,6 +140,10 @@ for (const page of pages) {
   const { passed, failed } = await runPage(page)
   total.passed += passed
   total.failed += failed
+  const broken = brokenLinks(root, page)
+  for (const problem of broken) console.log(`FAIL ${problem}`)
+  if (broken.length === 0) total.passed += 1
+  total.failed += broken.length
 }
 console.log(`${total.passed} passed, ${total.failed} failed`)
 process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0

@@ -126,9 +126,41 @@ test('the Debian package holds program, manual, completion and unit', t => {
     'share/man/man1/tsipfs.1.gz',
     'share/bash-completion/completions/tsipfs',
     'lib/systemd/system/tsipfs.service',
+    'share/man/man5/tsipfs-repo-format.5.gz',
+    'share/zsh/vendor-completions/_tsipfs',
+    'share/fish/vendor_completions.d/tsipfs.fish',
   ]) {
     assert.ok(existsSync(join(folder, 'usr', path)), path)
   }
+})
+
+test('the Debian package installs into a root that has nothing, and is as it was packed', t => {
+  if (!isHere) return t.skip('made on linux x64 only')
+  if (!has('dpkg') || process.getuid?.() !== 0) return t.skip('there is no dpkg, or no right to install')
+  const [file = ''] = names('', /\.deb$/)
+  const folder = join(scratch, 'root')
+  for (const name of ['info', 'updates', 'triggers']) mkdirSync(join(folder, 'var/lib/dpkg', name), { recursive: true })
+  for (const name of ['status', 'available']) writeFileSync(join(folder, 'var/lib/dpkg', name), '')
+  run('dpkg', ['--root', folder, '--force-depends', '--log=/dev/null', '-i', file])
+  assert.equal(run('dpkg', ['--root', folder, '--verify', 'tsipfs']), '')
+  useIt(join(folder, 'usr/bin/tsipfs'))
+  run('dpkg', ['--root', folder, '--log=/dev/null', '--purge', 'tsipfs'])
+  assert.ok(!existsSync(join(folder, 'usr/bin/tsipfs')))
+})
+
+test('the unit of systemd is sound, and hardened', t => {
+  if (!isHere) return t.skip('made on linux x64 only')
+  if (!has('systemd-analyze')) return t.skip('there is no systemd-analyze')
+  const [program = ''] = names('', /-linux-x64$/)
+  const folder = join(scratch, 'unit')
+  mkdirSync(folder)
+  const text = readFileSync(join(ROOT, 'packaging/systemd/tsipfs.service'), 'utf8')
+  // The manual and the program are not installed on this machine.
+  const here = text.replace(/^Documentation=.*\n/m, '').replace('/usr/bin/tsipfs', program)
+  writeFileSync(join(folder, 'tsipfs.service'), here)
+  run('systemd-analyze', ['verify', join(folder, 'tsipfs.service')])
+  const args = ['security', '--offline=true', '--threshold=40', '--no-pager', join(folder, 'tsipfs.service')]
+  assert.match(run('systemd-analyze', args), /Overall exposure level/)
 })
 
 test('the RPM is sound and installs', t => {
