@@ -22,9 +22,13 @@ function padded(cell: string, width: number | undefined): string {
   return width === undefined ? cell : cell + ' '.repeat(Math.max(0, width - lengthOf(cell)))
 }
 
+const SURROGATE = /[\ud800-\udfff]/
+
 /** Returns the number of code points, as Go counts. */
 function lengthOf(cell: string | undefined): number {
+  if (cell === undefined) return 0
+  if (!SURROGATE.test(cell)) return cell.length
   let length = 0
-  for (const _ of cell ?? '') length += 1
+  for (const _ of cell) length += 1
   return length
 }

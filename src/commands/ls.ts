@@ -19,6 +19,7 @@ interface Listed {
 }
 
 const TYPES = { unknown: 0, directory: 1, file: 2, symlink: 4 } as const
+const NOT_PLAIN = /[^\0-\x7f]/
 const NO_TIME = '0001-01-01T00:00:00Z'
 
 export const ls = defineCommand({
@@ -79,7 +80,7 @@ export const ls = defineCommand({
         if (input.stream) yield { Objects: [{ Hash: path, Links: [link] }] } as Listed
         else links.push(link)
       }
-      links.sort((one, other) => compareKeys(one.Name, other.Name))
+      links.sort(orderOf(links, compareKeys))
       objects.push({ Hash: path, Links: links })
     }
     if (!input.stream) yield { Objects: objects } as Listed
@@ -87,6 +88,7 @@ export const ls = defineCommand({
   async render(outputs, view) {
     const { alignColumns } = await import('./_table.ts')
     const { LineWriter } = await import('./_lines.ts')
+    const { escapeName } = await import('./_escape.ts')
     const text = new LineWriter(view.out, view.lineEnd)
     let last = ''
     for await (const { Objects } of outputs) {
@@ -94,14 +96,26 @@ export const ls = defineCommand({
       for (const { Hash, Links } of Objects) {
         if (Hash !== last) lines.push(...(await headLines(Hash, last === '', view)))
         last = Hash
-        for (const link of Links) lines.push(await entryLine(link, view))
+        for (const link of Links) lines.push(entryLine(link, view, escapeName))
       }
       // Entries that come one by one cannot be aligned with those to come.
-      for (const line of alignColumns(lines, view.input.stream ? 10 : 1)) await text.write(line)
+      for (const line of alignColumns(lines, view.input.stream ? 10 : 1)) {
+        const full = text.write(line)
+        if (full !== undefined) await full
+      }
     }
     await text.flush()
   },
 })
+
+/** Returns how names are compared: at once where all are plain. */
+function orderOf(
+  links: readonly ListedLink[],
+  compareKeys: (one: string, other: string) => number,
+): (one: ListedLink, other: ListedLink) => number {
+  if (links.some(({ Name }) => NOT_PLAIN.test(Name))) return (one, other) => compareKeys(one.Name, other.Name)
+  return (one, other) => (one.Name < other.Name ? -1 : one.Name > other.Name ? 1 : 0)
+}
 
 type LsView = View<typeof ls.params>
 
@@ -153,8 +167,7 @@ async function headLines(hash: string, isFirst: boolean, { input }: LsView): Pro
   return lines
 }
 
-async function entryLine(link: ListedLink, { input }: LsView): Promise<string> {
-  const { escapeName } = await import('./_escape.ts')
+function entryLine(link: ListedLink, { input }: LsView, escapeName: (name: string) => string): string {
   const isFolder = link.Type === TYPES.directory
   const cells = [link.Hash]
   if (input.long) cells.unshift(modeText(link.Mode))
