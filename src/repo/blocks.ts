@@ -315,7 +315,7 @@ export class PackBlocks implements DurableBlocks {
       index,
       packs,
       epoch: () => this.#epoch,
-      readStored: (items, took) => reader.readMany(items, took),
+      readStored: (items, took) => reader.readMany(items, took, true),
     })
     return this.#writer
   }

@@ -54,6 +54,8 @@ function spansOf<T extends { readonly place: Place }>(items: readonly T[]): Span
 export class PackReader implements Disposable {
   readonly #layout: Layout
   readonly #open = new Map<number, OpenPack>()
+  /** Memory for `readMany`, while none is under way. */
+  #spare: readonly Uint8Array[] | undefined
 
   constructor(layout: Layout) {
     this.#layout = layout
@@ -85,11 +87,11 @@ export class PackReader implements Disposable {
   }
 
   /** Like `read`, in the thread pool. */
-  async readInPool(place: Place): Promise<Uint8Array | undefined> {
+  async readInPool(place: Place, target?: Uint8Array): Promise<Uint8Array | undefined> {
     const pack = this.#use(place.pack)
     if (pack === undefined) return undefined
     // Not zeroed first, since the read fills it; what it does not fill is cut off.
-    const bytes = new Uint8Array(Buffer.allocUnsafeSlow(place.length).buffer)
+    const bytes = target ?? new Uint8Array(Buffer.allocUnsafeSlow(place.length).buffer)
     try {
       let done = 0
       while (done < bytes.length) {
@@ -107,29 +109,42 @@ export class PackReader implements Disposable {
 
   /**
    * Reads many places, neighbours together, and calls `took` with each item's bytes (fewer when the pack is cut;
-   * undefined when it is gone), in the order of packs and offsets. The bytes are views of larger buffers: copy to keep.
+   * undefined when it is gone), in the order of packs and offsets. The bytes are views of larger buffers: copy to keep; with
+   * `isBrief` they are overwritten once `took` is done.
    */
   async readMany<T extends { readonly place: Place }>(
     items: readonly T[],
     took: (item: T, bytes: Uint8Array | undefined) => void | Promise<void>,
+    isBrief = false,
   ): Promise<void> {
     const spans = spansOf(items)
-    let next = this.#begin(spans[0])
+    const memories = isBrief ? this.#takeSpare() : []
+    let next = this.#begin(spans[0], memories[0])
     for (const [nth, { place, items: inside }] of spans.entries()) {
       const bytes = await next
       // One span is read while what lies in the one before is looked at.
-      next = this.#begin(spans[nth + 1])
+      next = this.#begin(spans[nth + 1], memories[(nth + 1) % 2])
       for (const item of inside) {
         const at = item.place.offset - place.offset
         const looked = took(item, bytes?.subarray(at, at + item.place.length))
         if (looked !== undefined) await looked
       }
     }
+    if (isBrief) this.#spare = memories
   }
 
-  #begin(span: Span<unknown> | undefined): Promise<Uint8Array | undefined> {
+  #takeSpare(): readonly Uint8Array[] {
+    const spare = this.#spare ?? [Buffer.allocUnsafeSlow(SPAN_BYTES_MAX), Buffer.allocUnsafeSlow(SPAN_BYTES_MAX)]
+    this.#spare = undefined
+    return spare
+  }
+
+  #begin(span: Span<unknown> | undefined, memory?: Uint8Array): Promise<Uint8Array | undefined> {
     if (span === undefined) return Promise.resolve(undefined)
-    const reading = span.place.length <= SYNC_BYTES_MAX ? this.#readSoon(span.place) : this.readInPool(span.place)
+    const { place } = span
+    const isSmall = place.length <= SYNC_BYTES_MAX
+    const target = !isSmall && place.length <= (memory?.length ?? 0) ? memory?.subarray(0, place.length) : undefined
+    const reading = isSmall ? this.#readSoon(place) : this.readInPool(place, target)
     // Whoever takes it in its turn meets the failure.
     reading.catch(() => undefined)
     return reading
