@@ -73,7 +73,7 @@ interface Look {
   readonly row: Row | undefined
 }
 
-function statOfRow(cid: CID, row: Row | undefined): BlockStat | undefined {
+function statOfRow(cid: CID, row: Pick<Row, 'length' | 'leaf'> | undefined): BlockStat | undefined {
   return row === undefined ? undefined : { size: row.length, leaf: isLeaf(cid, row.leaf) }
 }
 
@@ -106,7 +106,12 @@ export class PackBlocks implements DurableBlocks {
     const [first] = cids
     if (first === undefined) return []
     if (cids.length === 1) return [await this.stat(first, options)]
-    return (await this.#lookMany(cids, options)).map(({ stat }) => stat)
+    const { state, index } = this.#options
+    const here = cids.map(cid => this.#statHere(cid))
+    return await state.readTogether(
+      () => cids.map((cid, nth) => here[nth] ?? statOfRow(cid, index.look(cid.multihash.bytes))),
+      options,
+    )
   }
 
   async get(cid: CID, options?: Waiting): Promise<Uint8Array> {
