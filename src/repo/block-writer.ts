@@ -11,7 +11,7 @@ import type { State } from './state.ts'
 export const BATCH_BLOCKS_MAX = 4096
 /** A commit begins when so many bytes are due. */
 export const BATCH_BYTES_DUE = 4 * 1024 * 1024
-const BATCHES_IN_FLIGHT_MAX = 2
+const BATCHES_IN_FLIGHT_MAX = 1
 const LOOK_UPS_AT_ONCE = 256
 
 /** A block on its way to the disk. Its bytes are kept until its row is committed, so that nothing can lose it. */
