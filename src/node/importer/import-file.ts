@@ -13,6 +13,7 @@ import { LEAF_ROOM_BEFORE } from '../file-leaf.ts'
 import { Splitter } from './chunk.ts'
 import type { ImportSettings } from './settings.ts'
 import { SLAB_BYTES_MIN, type Slabs } from './slabs.ts'
+import { SMALL_BYTES_MAX, type SmallLeaves } from './small-leaves.ts'
 
 type PutBlocks = Pick<Blocks, 'put'>
 
@@ -26,6 +27,8 @@ export interface FileImportOptions extends Waiting {
   readonly leaves?: LeafPlace | undefined
   /** Memory for leaves, when they may lie in it. */
   readonly slabs?: Slabs | undefined
+  /** Memory for leaves that differ in size. */
+  readonly small?: SmallLeaves | undefined
 }
 
 /** Returns true for a file whose leaves are all alike and plain, so that they may lie in slabs. */
@@ -132,7 +135,9 @@ export class FileImport {
 
   /** Returns a chunk as bytes that stay, where the leaf does not copy them anyway. */
   #own(chunk: Uint8Array, lent: boolean): Uint8Array {
-    const isCopied = !this.#settings.file.rawLeaves && this.#builder !== undefined
+    const { small, leaves } = this.#options
+    const isSmall = small !== undefined && leaves === undefined && chunk.length <= SMALL_BYTES_MAX
+    const isCopied = (isSmall || !this.#settings.file.rawLeaves) && this.#builder !== undefined
     if (isCopied) return chunk
     return lent ? chunk.slice() : (this.#splitter?.detach(chunk) ?? chunk)
   }
@@ -159,7 +164,16 @@ export class FileImport {
     const { leaves } = this.#options
     const offset = this.#bytes
     this.#bytes += data.length
-    if (leaves === undefined) await builder.add(await putLeaf(this.#blocks, data, this.#settings.file))
+    if (leaves === undefined) await builder.add(await this.#putLeaf(data))
     else await builder.add(await leaves.putLeaf(data, offset))
+  }
+
+  async #putLeaf(data: Uint8Array): Promise<FilePart> {
+    const { small } = this.#options
+    const { file } = this.#settings
+    if (small === undefined || data.length > SMALL_BYTES_MAX) return await putLeaf(this.#blocks, data, file)
+    const { bytes, target, release } = small.take(data.length)
+    target.set(data)
+    return await putLeafInPlace(this.#blocks, bytes, data.length, file, release)
   }
 }

@@ -205,7 +205,7 @@ export class TreeImport {
     const finding = known?.find(entry)
     const before = finding === undefined ? undefined : await finding
     if (before !== undefined) return before
-    const options = { stat: this.#statOf(entry), signal, leaves: leavesOf?.(entry) }
+    const options = { stat: this.#statOf(entry), signal, leaves: leavesOf?.(entry), small: this.#small }
     const small = this.#smallFile(entry, options)
     if (small !== undefined) {
       const part = await small

@@ -1,10 +1,10 @@
 import { LEAF_ROOM_BEFORE, LEAF_ROOM_BEHIND } from '../file-leaf.ts'
 
 const PAGE_BYTES = 1024 * 1024
-/** Larger files have memory of their own. */
-export const SMALL_BYTES_MAX: number = 256 * 1024
+/** What is larger has memory of its own. */
+export const SMALL_BYTES_MAX: number = 512 * 1024
 
-/** Memory that is shared by small files, one behind the other. */
+/** Memory that is shared by small files and leaves, one behind the other. */
 interface Page {
   readonly bytes: Uint8Array
   used: number
@@ -23,7 +23,7 @@ export interface SmallPlace {
 }
 
 /**
- * Memory for files that are a leaf each. Like slabs (`slabs.ts`) it is used again once the store has written what lies in
+ * Memory for files that are a leaf each, and for leaves of any size. Like slabs (`slabs.ts`) it is used again once the store has written what lies in
  * it: thousands of small files make no garbage, which would be collected long after the memory was needed.
  */
 export class SmallLeaves {
