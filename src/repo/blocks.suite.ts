@@ -70,6 +70,18 @@ export function blocksSuite(name: string, make: () => Promise<BlocksUnderTest>):
     assert.deepEqual(await blocks.statMany([]), [])
   })
 
+  check('gives back memory that is lent, and keeps what was in it', async ({ blocks }) => {
+    const { cid, bytes } = sampleBlock(7, 100)
+    const lent = bytes.slice()
+    let released = 0
+    await blocks.put(cid, lent, { release: () => (released += 1) })
+    await blocks.put(cid, lent, { release: () => (released += 1) })
+    await blocks.flush()
+    assert.equal(released, 2)
+    lent.fill(0)
+    assert.deepEqual(Buffer.from(await blocks.get(cid)), Buffer.from(bytes))
+  })
+
   check('says not-found for a block that is not here', async ({ blocks }) => {
     const { cid } = sampleBlock(2)
     await assert.rejects(blocks.get(cid), { kind: 'not-found' })

@@ -98,12 +98,16 @@ export class FlatBlocks implements DurableBlocks {
   }
 
   async put(cid: CID, bytes: Uint8Array, options: PutOptions = {}): Promise<void> {
-    options.signal?.throwIfAborted()
-    if (cid.multihash.code === IDENTITY) return
+    const { leaf, release, signal } = options
+    signal?.throwIfAborted()
+    if (cid.multihash.code === IDENTITY) return release?.()
     await this.hold(options)
     const key = keyOf(cid.multihash.bytes)
-    if (this.#pending.has(key)) return
-    this.#pending.set(key, { cid, bytes, leaf: options.leaf === true && cid.code !== RAW })
+    if (this.#pending.has(key)) return release?.()
+    // Memory that is lent may be part of more, all of which would wait for the batch.
+    const own = release === undefined ? bytes : bytes.slice()
+    release?.()
+    this.#pending.set(key, { cid, bytes: own, leaf: leaf === true && cid.code !== RAW })
     this.#bytes += bytes.length
     if (this.#bytes >= BATCH_BYTES_DUE || this.#pending.size >= BATCH_BLOCKS_MAX) await this.flush()
   }

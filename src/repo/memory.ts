@@ -42,11 +42,14 @@ export function memoryBlocks(options: { checkOther?: CheckOther } = {}): Blocks 
         signal,
         look: async cids => cids.map(cid => ({ cid, size: stat(cid)?.size ?? 0, get: () => get(cid) })),
       }),
-    async put(cid, bytes, { leaf = false } = {}) {
-      if (cid.multihash.code === IDENTITY) return
+    async put(cid, bytes, { leaf = false, release } = {}) {
+      if (cid.multihash.code === IDENTITY) return release?.()
       const marked = leaf && cid.code === DAG_PB
       const there = kept.get(keyOf(cid.multihash.bytes))
-      kept.set(keyOf(cid.multihash.bytes), { cid, bytes, leaf: marked || there?.leaf === true })
+      // Memory that is lent may be part of more, all of which would be kept.
+      const own = release === undefined ? bytes : bytes.slice()
+      release?.()
+      kept.set(keyOf(cid.multihash.bytes), { cid, bytes: own, leaf: marked || there?.leaf === true })
     },
     async flush() {
       // Memory is as durable as it gets.
