@@ -52,9 +52,13 @@ export interface RunOfBlocks {
   readonly touched: boolean
 }
 
+/** Arguments lie on the stack, and an identity CID in a link is as long as whoever wrote it likes. */
+const KEY_AT_ONCE_BYTES_MAX = 256
+
 /** Returns a string that is the same for the same multihash. */
 export function keyOf(hash: Uint8Array): string {
-  return Reflect.apply(String.fromCharCode, undefined, hash)
+  if (hash.length <= KEY_AT_ONCE_BYTES_MAX) return Reflect.apply(String.fromCharCode, undefined, hash)
+  return Buffer.from(hash.buffer, hash.byteOffset, hash.byteLength).toString('latin1')
 }
 
 /** Returns true when a block holds no links, as far as its CID and a mark in the index say. */
