@@ -104,9 +104,10 @@ export class RootsLog implements Disposable {
   /** Resolves when what was appended is on disk. */
   async settled(): Promise<void> {
     const due = this.#due
-    if (due === undefined) return await this.#synced
     this.#due = undefined
-    await this.#syncNow(due.fd, due.isNew)
+    // Whoever asks meanwhile waits for it too.
+    if (due !== undefined) this.#synced = this.#syncNow(due.fd, due.isNew)
+    await this.#synced
   }
 
   /**

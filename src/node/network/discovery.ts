@@ -1,4 +1,4 @@
-import type { Libp2p, PeerInfo } from '@libp2p/interface'
+import type { Libp2p, PeerId, PeerInfo } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { bootstrapPeers } from '../auto-values.ts'
 import { targetOf } from './addresses.ts'
@@ -72,7 +72,7 @@ export class Discovery implements AsyncDisposable {
     const libp2p = this.#libp2p
     if (libp2p === undefined) return
     const missing = relays.filter(address => {
-      const peer = targetOf(multiaddr(address))?.peer
+      const peer = peerAt(address)
       return peer === undefined || libp2p.getConnections(peer).length === 0
     })
     await Promise.all(missing.map(address => this.#dial(libp2p, [address])))
@@ -100,5 +100,14 @@ export class Discovery implements AsyncDisposable {
     } catch (error) {
       this.#base.log('net', 'debug', `${addresses.join(', ')}: ${String(error)}`)
     }
+  }
+}
+
+/** Returns undefined for an address that names no peer, or is none: dialling it says so. */
+function peerAt(address: string): PeerId | undefined {
+  try {
+    return targetOf(multiaddr(address))?.peer
+  } catch {
+    return undefined
   }
 }

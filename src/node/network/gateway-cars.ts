@@ -120,6 +120,8 @@ class CarStream {
   }
 
   #wait(key: string, signal: AbortSignal | undefined): Promise<Uint8Array | undefined> {
+    // A signal that has aborted says so no more.
+    if (signal?.aborted === true) return Promise.reject(signal.reason)
     return new Promise((resolve, reject) => {
       const waiters = this.#waiters.get(key) ?? new Set()
       this.#waiters.set(key, waiters)

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { Breath } from '../../repo/pause.ts'
 
 /**
  * The keyspace of the DHT, in which peers and blocks lie at the SHA-256 of their names, and near is what shares a long
@@ -77,7 +78,7 @@ export async function exploreRegion<P>(name: Uint8Array, lookup: Lookup<P>, enou
   const unknown = [{ place: flipped(place, bits), bits: bits + 1 }]
   let lookups = 1
   for (let part = unknown.pop(); part !== undefined && lookups < LOOKUPS_MAX; part = unknown.pop()) {
-    const target = nameAt(part.place, part.bits)
+    const target = await nameAt(part.place, part.bits)
     if (target === undefined) break
     lookups += 1
     const near = await lookup(target)
@@ -102,15 +103,18 @@ function flipped(place: Place, bit: number): Place {
 }
 
 /** Returns a name whose place begins with so many bits of `place`; undefined where trying would take too long. */
-function nameAt(place: Place, bits: number): Uint8Array | undefined {
+async function nameAt(place: Place, bits: number): Promise<Uint8Array | undefined> {
   if (bits > PREFIX_BITS_MAX) return undefined
   const name = new Uint8Array(34)
   name.set([0x12, 0x20])
   crypto.getRandomValues(name.subarray(2))
   const view = new DataView(name.buffer)
+  const breath = new Breath()
   for (let count = 0; count < 2 ** (bits + 6); count++) {
     view.setUint32(30, count)
     if (sharedBits(placeOf(name), place) >= bits) return name
+    // Peers that lie close together, by chance or on purpose, make for a million tries.
+    if ((count & 0xff) === 0) await breath.take()
   }
   return undefined
 }

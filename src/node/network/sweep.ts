@@ -204,8 +204,10 @@ export class Sweep<P> {
     this.#counted = undefined
     this.#peers.clear()
     this.#reached.clear()
+    // With nothing to provide this is met again and again: it would wake the disk each time.
+    if (isEmpty) return false
     await values.put(this.#stateKey, encodeState(this.#start, START, this.#isFirst))
-    return !isEmpty
+    return true
   }
 
   /** Returns the first keys from a place on, in their order. */
