@@ -1,6 +1,7 @@
 /**
  * Holds the layers: contract <- repo <- node, contract <- commands <- rpc, cli; node <- gateway. The library reaches all
- * but contract by `await import()`. Prints each import that points the wrong way and fails. A type import may point at any layer; a command reaches the node by `await import()` only.
+ * but contract by `await import()`. Prints each import that points the wrong way and fails. A type import may point at
+ * any layer; a command reaches the node by `await import()` only.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'

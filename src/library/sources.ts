@@ -9,7 +9,10 @@ export function fileEntry(path: string, content: Content): SourceEntry {
   return { path, type: 'file', content: () => piecesOf(content) }
 }
 
-/** Yields files and the folders that their paths name, each folder before what lies in it. Throws `usage` for a path that cannot be. */
+/**
+ * Yields files and the folders that their paths name, each folder before what lies in it. Throws `usage` for a path that
+ * cannot be.
+ */
 export function* folderEntries(files: Readonly<Record<string, Content>>): Iterable<SourceEntry> {
   const folders = new Set<string>()
   for (const path of Object.keys(files).sort()) {

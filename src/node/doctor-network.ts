@@ -221,7 +221,11 @@ async function answerOf(network: Network, provider: PeerAddresses, cid: CID, opt
     return { check, state: 'ok', message, details: { ...details, Has: true, Bytes: answer.bytes } }
   } catch (error) {
     options.signal?.throwIfAborted()
-    const reason = limit.aborted ? `no answer within ${ANSWER_TIMEOUT_MS / 1000} s` : String((error as Error).message)
+    const reason = limit.aborted
+      ? `no answer within ${ANSWER_TIMEOUT_MS / 1000} s`
+      : error instanceof Error
+        ? error.message
+        : String(error)
     const details = { Peer: peer, Addresses: addresses, Error: reason }
     return { check, state: 'failed', message: `${peer} does not answer: ${reason}`, details }
   }

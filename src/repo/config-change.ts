@@ -34,8 +34,8 @@ export function configValue(config: Config, key: string): unknown {
 }
 
 /**
- * Puts another config in place of the file; what it leaves out is written as nothing, as Kubo does. The identity stays; remote pinning services and their keys can neither be
- * added, removed nor changed this way.
+ * Puts another config in place of the file; what it leaves out is written as nothing, as Kubo does. The identity stays;
+ * remote pinning services and their keys can neither be added, removed nor changed this way.
  */
 export async function replaceConfig(store: ConfigStore, replacement: Config): Promise<void> {
   const problem = problemOf(replacement)

@@ -14,7 +14,7 @@ import { State } from './state.ts'
 import { StoredValues } from './values.ts'
 
 /** The path of a repo that has none. */
-export const MEMORY_PATH = ':memory:'
+const MEMORY_PATH = ':memory:'
 
 /** How a repo in memory is made. */
 export interface MemoryRepoOptions {

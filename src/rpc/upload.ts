@@ -64,7 +64,8 @@ function metadata({ mode, mtime }: SourceEntry): string {
 
 /**
  * Returns the entries of a multipart body as it arrives, in the order of the client: not every one sends a folder at a
- * time. Folders that are only named by what lies in them come before it. `trustsPaths` takes a caller's word for where a file lies on this machine: for callers that may read it anyway.
+ * time. Folders that are only named by what lies in them come before it. `trustsPaths` takes a caller's word for where
+ * a file lies on this machine: for callers that may read it anyway.
  */
 export function readUpload(
   body: AsyncIterable<Uint8Array>,

@@ -105,6 +105,7 @@ test('a wire that is cut and mended in the middle of a transfer', { skip }, asyn
   const getting = getsFile(b, file)
   await b.until(['bitswap', 'stat'], text => Number(/blocks received: (\d+)/.exec(text)?.[1]) > 5)
   await wire.set({ cut: true })
+  // How long the wire is cut is what is tested.
   await new Promise(resolve => setTimeout(resolve, 3_000))
   const { lost } = await wire.set({ delayMs: 5 })
   const ms = await getting
