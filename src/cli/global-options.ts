@@ -63,7 +63,7 @@ export type GlobalValues = { [K in keyof typeof globalOptions]?: unknown }
 
 /** Returns the globals that travel with a call. Throws a `usage` Failure for a value that cannot be. */
 export function toGlobals(values: GlobalValues): Globals {
-  const cidBase = optionalText(values.cidBase)
+  const cidBase = optionalText(values.cidBase) || undefined
   return {
     ...GLOBALS_DEFAULT,
     offline: values.offline === true || values.local === true,

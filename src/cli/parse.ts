@@ -128,6 +128,12 @@ function normalize(args: readonly string[], known: KnownOptions): { tokens: stri
   const tokens: string[] = []
   const seen = new Set<KnownOption>()
   let progress: string | undefined
+  const note = (entry: KnownOption): void => {
+    if (entry.option.kind !== 'texts' && seen.has(entry)) {
+      throw new Failure('usage', `multiple values for option --${optionName(entry.key, entry.option)}`)
+    }
+    seen.add(entry)
+  }
   for (let at = 0; at < args.length; at++) {
     const token = args[at] ?? ''
     if (token === '--') {
@@ -139,6 +145,11 @@ function normalize(args: readonly string[], known: KnownOptions): { tokens: stri
     const entry = token.startsWith('-') && token !== '-' ? known.get(spelling) : undefined
     if (entry === undefined) {
       tokens.push(token)
+      for (const letter of /^-[^-=]{2,}$/.test(token) ? token.slice(1) : '') {
+        const switched = known.get(`-${letter}`)
+        if (switched?.option.kind !== 'flag') break
+        note(switched)
+      }
       // The last letter of `-rs size-1` may take the next token, which must pass untouched.
       if (/^-[^-]+$/.test(token) && known.get(`-${token.at(-1)}`)?.option.kind !== 'flag' && takesNext(token, known)) {
         if (at + 1 < args.length) tokens.push(args[++at] ?? '')
@@ -146,10 +157,7 @@ function normalize(args: readonly string[], known: KnownOptions): { tokens: stri
       continue
     }
     const name = `--${optionName(entry.key, entry.option)}`
-    if (entry.option.kind !== 'texts' && seen.has(entry)) {
-      throw new Failure('usage', `multiple values for option ${name}`)
-    }
-    seen.add(entry)
+    note(entry)
     const value = equals < 0 ? undefined : token.slice(equals + 1)
     if (name === '--progress' && value !== undefined && PROGRESS_KINDS.has(value)) {
       progress = value

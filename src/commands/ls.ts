@@ -64,12 +64,13 @@ export const ls = defineCommand({
     long: flag('Show permissions and times of modification', { short: 'l' }),
   },
   async *run(input, { node, globals, signal }) {
-    const [{ resolvePath }, { formatCid }, { listEntries }, { compareKeys }] = await Promise.all([
+    const [{ resolvePath }, { checkCidBase, formatCid }, { listEntries }, { compareKeys }] = await Promise.all([
       import('../node/path.ts'),
       import('../node/cid.ts'),
       import('../node/directory-list.ts'),
       import('../node/dag-model.ts'),
     ])
+    checkCidBase(globals)
     const looksInto = input.size || input.resolveType
     const objects: { Hash: string; Links: ListedLink[] }[] = []
     for (const path of input.path) {

@@ -32,11 +32,12 @@ export const refs = defineCommand({
     }
   },
   async *run(input, { node, globals, signal }) {
-    const [{ resolvePath }, { formatCid }, { Visited, walkLinks }] = await Promise.all([
+    const [{ resolvePath }, { checkCidBase, formatCid }, { Visited, walkLinks }] = await Promise.all([
       import('../node/path.ts'),
       import('../node/cid.ts'),
       import('../node/walk.ts'),
     ])
+    checkCidBase(globals)
     const roots = []
     for (const path of input.path) roots.push((await resolvePath(node, path, { signal })).cid)
     const unique = input.unique ? new Visited() : undefined

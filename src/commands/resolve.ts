@@ -44,11 +44,11 @@ export const resolve = defineCommand({
     const shown = globals.cidBase === undefined && path.namespace !== 'ipns' ? inBaseOf(input.name) : undefined
     yield { Path: ['', namespace, shown ?? formatCid(cid, globals), ...remainder].join('/') }
 
-    /** Returns the CID in the base in which the path was written; undefined for CIDv0. */
-    function inBaseOf(written: string): string | undefined {
+    /** Returns the CID in the base in which the path was written; as it is for one in CIDv0. */
+    function inBaseOf(written: string): string {
       const root = written.replace(/^(ip[fn]s|ipld):(\/\/)?|^\/(ipfs|ipld)\//i, '').split('/')[0] ?? ''
       const { base, cid: first } = decodeCid(root)
-      return first.version === 0 || cid.version === 0 ? undefined : encodeMultibase(base, cid.bytes)
+      return first.version === 0 ? cid.toString() : encodeMultibase(base, cid.toV1().bytes)
     }
   },
   async render(outputs, { out }) {

@@ -35,13 +35,18 @@ export function decodeCid(text: string): { cid: CID; base: Base } {
   return { cid, base }
 }
 
+/** Throws `usage` when CIDs are asked for in a base that there is not. */
+export function checkCidBase({ cidBase }: Pick<Globals, 'cidBase'>): void {
+  if (cidBase !== undefined) baseByName(cidBase)
+}
+
 /**
  * Returns a CID as the caller asked to see it: `--cid-base` for CIDv1, and for CIDv0 too when it is to be upgraded;
  * else CIDv1 in base32 and CIDv0 in base58btc.
  */
 export function formatCid(cid: CID, globals: Pick<Globals, 'cidBase' | 'upgradeCidV0'>): string {
-  if (cid.version === 0 && !globals.upgradeCidV0) return BASE58BTC.encode(cid.bytes)
   const base = globals.cidBase === undefined ? BASE32 : baseByName(globals.cidBase)
+  if (cid.version === 0 && !globals.upgradeCidV0) return BASE58BTC.encode(cid.bytes)
   return encodeMultibase(base, cid.version === 0 ? cid.toV1().bytes : cid.bytes)
 }
 

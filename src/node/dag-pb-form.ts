@@ -129,6 +129,18 @@ export function encodeDagPbForm(value: DagValue): Uint8Array {
   return new Uint8Array(Buffer.concat(parts))
 }
 
+/** Throws for a node in which a field is null: the schema of dag-pb lets fields be left out, and no more. */
+export function refuseNullFields(value: DagValue): void {
+  if (!(value instanceof Map)) return
+  const links = value.get('Links')
+  for (const map of [value, ...(Array.isArray(links) ? links : [])]) {
+    if (!(map instanceof Map)) continue
+    for (const [name, field] of map) {
+      if (field === null) throw malformed('dag-pb', `${name} is null: leave it out`)
+    }
+  }
+}
+
 function encodeLink(value: DagValue): { name: Uint8Array; bytes: Uint8Array } {
   const link = fields(value, ['Hash', 'Name', 'Tsize'], 'link')
   const hash = link.get('Hash') ?? null

@@ -5,6 +5,7 @@ import type { ConfigStore, Repo, Waiting } from '../repo/roles.ts'
 import { CODECS, decodeValue, encodeNode } from './codecs.ts'
 import { NODE_BYTES_MAX } from './dag-model.ts'
 import { decodeDagPb } from './dag-pb.ts'
+import { refuseNullFields } from './dag-pb-form.ts'
 import { checkCid, digest, hashCode, SHA2_256 } from './hash.ts'
 import { codecCode } from './multicodec.ts'
 
@@ -60,7 +61,8 @@ export async function blockCidOf(
   config: Pick<ConfigStore, 'get'>,
   options: BlockCidOptions,
 ): Promise<(bytes: Uint8Array) => Promise<CID>> {
-  const hash = await hashCodeOf(config, options.mhtype)
+  const hash = await hashCodeOf(config, exactName(options.mhtype))
+  if (hash === BLAKE3 && options.mhlen < -1) throw new Failure('usage', 'a digest cannot have fewer than no bytes')
   const length = options.mhlen < 0 ? undefined : options.mhlen
   const format = options.format ?? ''
   if (format === 'v0') {
@@ -83,6 +85,14 @@ export async function cidOf(codec: number, hash: number, bytes: Uint8Array, leng
   const cid = CID.createV1(codec, await digest(hash, bytes, length))
   checkCid(cid)
   return cid
+}
+
+const BLAKE3 = 0x1e
+
+/** Returns the name of a hash function; as in Kubo, blocks and nodes take it in lower case only. */
+function exactName(name: string | undefined): string | undefined {
+  if (name === undefined || name === name.toLowerCase()) return name
+  throw new Failure('usage', `unrecognized multihash function: ${name}`, { hint: 'see tsipfs cid hashes --supported' })
 }
 
 /** Returns the hash function by its name, else the one of the config. */
@@ -186,9 +196,11 @@ export async function nodeWriter(
 ): Promise<(input: Uint8Array) => Promise<{ cid: CID; bytes: Uint8Array }>> {
   const from = codecCode(options.inputCodec)
   const to = codecCode(options.storeCodec)
-  const hash = await hashCodeOf(config, options.hash)
+  const hash = await hashCodeOf(config, exactName(options.hash))
   return async input => {
-    const bytes = await encodeNode(to, await decodeValue(from, input))
+    const value = await decodeValue(from, input)
+    if (to === CODECS['dag-pb'] && from !== to) refuseNullFields(value)
+    const bytes = await encodeNode(to, value)
     checkBlockSize(bytes.length, options.allowBigBlock)
     return { cid: await cidOf(to, hash, bytes), bytes }
   }

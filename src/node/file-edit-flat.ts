@@ -2,7 +2,8 @@ import type { CID } from 'multiformats/cid'
 import type { Blocks, Waiting } from '../repo/roles.ts'
 import { decodeDagPb, encodeDagPb } from './dag-pb.ts'
 import { type FileFormat, type FilePart, putLeaf } from './file-layout.ts'
-import { DAG_PB, formatOf, putBlock, RAW } from './mfs/format.ts'
+import { SHA2_256 } from './hash.ts'
+import { type CidFormat, DAG_PB, formatOf, putBlock, RAW } from './mfs/format.ts'
 import { decodeUnixfs, encodeUnixfs } from './unixfs.ts'
 
 type EditBlocks = Pick<Blocks, 'get' | 'put'>
@@ -46,8 +47,11 @@ export async function cutLeaves(
   const full = leaves.findIndex(({ fileSize }) => fileSize > 0)
   const cut = leaves[full]
   if (cut === undefined) return [...leaves]
-  return [...leaves.slice(0, full), await rewriteLeaf(blocks, cut.cid, new Uint8Array(0), format)]
+  return [...leaves.slice(0, full), await rewriteLeaf(blocks, cut.cid, new Uint8Array(0), format, CUT_FORMAT)]
 }
+
+/** The empty leaf that Kubo leaves has a CIDv0, whatever the file has. */
+const CUT_FORMAT: CidFormat = { version: 0, hashCode: SHA2_256 }
 
 /**
  * Yields the leaves of the new file: those of the old one, where data falls upon them with the same sizes, then zeros up
@@ -99,13 +103,19 @@ async function leafData(blocks: EditBlocks, cid: CID, waiting: Waiting): Promise
 }
 
 /** Stores a leaf with other content, of the same kind as the old one. */
-async function rewriteLeaf(blocks: EditBlocks, old: CID, content: Uint8Array, format: FileFormat): Promise<FilePart> {
+async function rewriteLeaf(
+  blocks: EditBlocks,
+  old: CID,
+  content: Uint8Array,
+  format: FileFormat,
+  cidFormat: CidFormat = formatOf(old),
+): Promise<FilePart> {
   if (old.code === RAW) return await putLeaf(blocks, content, { ...format, rawLeaves: true })
   const unixfs = decodeUnixfs(decodeDagPb(await blocks.get(old)).data ?? new Uint8Array(0))
   // Kubo writes the field of a leaf that it has emptied, too.
   const data = encodeUnixfs({ ...unixfs, data: content, fileSize: content.length })
   const bytes = encodeDagPb({ data, links: [] })
-  const cid = await putBlock(blocks, DAG_PB, bytes, formatOf(old), true)
+  const cid = await putBlock(blocks, DAG_PB, bytes, cidFormat, true)
   return { cid, size: bytes.length, fileSize: content.length }
 }
 
@@ -139,6 +149,17 @@ export class PieceReader {
     this.taken += length
     const [only] = parts
     return parts.length === 1 && only !== undefined ? only : Uint8Array.from(Buffer.concat(parts, length))
+  }
+
+  /** Yields what has not been taken. */
+  async *rest(): AsyncGenerator<Uint8Array> {
+    for (let piece = this.#rest; ; ) {
+      this.#rest = new Uint8Array(0)
+      if (piece.length > 0) yield piece
+      const next = await this.#pieces.next()
+      if (next.done === true) return
+      piece = next.value
+    }
   }
 
   /** Lets the stream go when not all of it is wanted. */

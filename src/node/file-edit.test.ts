@@ -23,7 +23,7 @@ test('files of MFS have the CIDs that Kubo 0.44 gives them, however they were wr
   await using repo = await fresh.open()
   let file: CID | undefined
   const write = async (change: Partial<FileChange>): Promise<string> => {
-    const whole = { offset: 0, truncate: false, data: pieces('hel', 'lo'), ...change }
+    const whole = { offset: 0, truncate: false, likeAdd: false, data: pieces('hel', 'lo'), ...change }
     const changed = await changeFile(repo.blocks, file, whole, V0, {})
     file = changed.cid
     return changed.cid.toString()
@@ -45,4 +45,51 @@ test('files of MFS have the CIDs that Kubo 0.44 gives them, however they were wr
   assert.equal(await cut('four'), 'QmYVxzrNmKtW2aCqSuj9U6Nxg2gREW6X4y7eUqdGwkcBbq')
   assert.equal(await cut(''), 'QmREBCH1r92iEfZtxnFkKYi9k9kUNQrj8WvDZGjpVooSsW')
   assert.equal(await cut('x'), 'QmdXm3LuJ2ihDxNgB4VL3THXMfXdwyh7YH4HBoQERZdPJU')
+})
+
+test('the bytes alone decide the CID of files like those of add, however they were written', async () => {
+  using fresh = await freshRepo()
+  await using repo = await fresh.open()
+  const base = { ...V0, version: 1 as const, rawLeaves: true, chunker: 'size-100', maxLinks: 3 }
+  const bytes = 'abcdefghij'.repeat(250)
+  for (const format of [base, { ...base, rawLeaves: false }, { ...base, layout: 'trickle' as const }]) {
+    const write = async (file: CID | undefined, offset: number, text: string, truncate = false): Promise<CID> => {
+      const change = { offset, data: pieces(text), truncate, likeAdd: true }
+      return (await changeFile(repo.blocks, file, change, format, {})).cid
+    }
+    for (const size of [0, 1, 99, 100, 101, 300, 301, 900, 901, 2500]) {
+      const text = bytes.slice(0, size)
+      const whole = await write(undefined, 0, text)
+      const cut = Math.floor(size / 3)
+      const twice = await write(await write(undefined, 0, text.slice(0, cut)), cut, text.slice(cut))
+      assert.equal(String(twice), String(whole), `appended ${size}`)
+      assert.equal(String(await write(twice, 0, text, true)), String(whole), `truncated ${size}`)
+      const spoilt = await write(whole, cut, 'x'.repeat(Math.min(150, size - cut)))
+      assert.equal(String(await write(spoilt, cut, text.slice(cut, cut + 150))), String(whole), `mended ${size}`)
+    }
+  }
+})
+
+test('a file of Kubo that outgrows one node becomes that of add', async () => {
+  using fresh = await freshRepo()
+  await using repo = await fresh.open()
+  const format = { ...V0, chunker: 'size-100', maxLinks: 3 }
+  const write = async (
+    file: CID | undefined,
+    offset: number,
+    text: string,
+    likeAdd: boolean,
+  ): Promise<[CID, number]> => {
+    const change = { offset, data: pieces(text), truncate: false, likeAdd }
+    const { cid, written } = await changeFile(repo.blocks, file, change, format, {})
+    return [cid, written]
+  }
+  const bytes = 'klmnopqrst'.repeat(100)
+  const [whole] = await write(undefined, 0, bytes, true)
+  assert.deepEqual(await write(undefined, 0, bytes, false), [whole, 1000])
+  const [small] = await write(undefined, 0, bytes.slice(0, 250), false)
+  assert.deepEqual(await write(small, 250, bytes.slice(250), false), [whole, 750])
+  const [zeros] = await write(undefined, 0, `${'\0'.repeat(12_300)}z`, true)
+  const [empty] = await write(undefined, 0, '', false)
+  assert.deepEqual(await write(empty, 12_300, 'z', false), [zeros, 1])
 })

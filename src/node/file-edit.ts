@@ -9,6 +9,7 @@ import {
   type FilePart,
   type FileStat,
   fileBuilder,
+  isPlain,
   type LevelledPart,
   putInner,
   putLeaf,
@@ -26,6 +27,8 @@ export interface FileChange {
   readonly data: AsyncIterable<Uint8Array>
   /** Begin with an empty file. */
   readonly truncate: boolean
+  /** The bytes alone decide the CID: it is that of `add`. Otherwise Kubo's writer is followed while the file is small. */
+  readonly likeAdd: boolean
 }
 
 export interface ChangedFile extends FilePart {
@@ -37,10 +40,10 @@ export interface ChangedFile extends FilePart {
 export const FILE_BYTES_MAX: number = Number.MAX_SAFE_INTEGER
 
 /**
- * Writes into a file and returns the new one. A file that is new, or whose leaves hang on its root (up to 45 MB in
- * chunks of the usual size), becomes what Kubo makes of it: a trickle DAG in which what is appended has leaves of its
- * own. Any other becomes the DAG that `add` makes of the same bytes; in chunks of one size only the leaves that change,
- * and the nodes above them, are written. Memory stays constant. The blocks still have to be flushed.
+ * Writes into a file and returns the new one, which has the CID that `add` gives the same bytes: in chunks of one size only
+ * the leaves that change, and the nodes above them, are written. Where `likeAdd` does not ask for that, and the file fits
+ * under one root, it becomes what Kubo's writer makes of it (`docs/decisions/002`). Memory stays bounded. The blocks still
+ * have to be flushed.
  */
 export async function changeFile(
   blocks: EditBlocks,
@@ -50,52 +53,105 @@ export async function changeFile(
   stat: FileStat,
   waiting: Waiting = {},
 ): Promise<ChangedFile> {
-  const flat = await changeFlat(blocks, file, change, format, stat, waiting)
-  if (flat !== undefined) return flat
+  const leafBytes = leafBytesOf(format.chunker)
+  if (change.likeAdd || leafBytes === undefined) return await changeLikeAdd(blocks, file, change, format, stat, waiting)
+  const leaves = await flatLeaves(blocks, file, format, waiting)
+  if (leaves === undefined && !change.truncate) {
+    return await changeLikeAdd(blocks, file, change, format, stat, waiting)
+  }
+  // What is too much for one root is known before anything is stored, unless chunks are large.
+  const head = await readAhead(change.data, Math.min(leafBytes * format.maxLinks, HEAD_BYTES_MAX))
+  const whole = { ...change, data: head.data }
+  if (head.bytes > leafBytes * format.maxLinks) {
+    return await changeLikeAdd(blocks, file, whole, format, stat, waiting)
+  }
+  return await changeFlat(blocks, leaves ?? [], whole, { ...format, leafBytes }, stat, waiting)
+}
+
+/** So much data is held before it is decided how the file is made. */
+const HEAD_BYTES_MAX = 64 * 1024 * 1024
+
+/** Reads a stream until there are more than so many bytes, or none; `data` yields all of it. */
+async function readAhead(
+  source: AsyncIterable<Uint8Array>,
+  bytesMax: number,
+): Promise<{ bytes: number; data: AsyncGenerator<Uint8Array> }> {
+  const pieces = source[Symbol.asyncIterator]()
+  const held: Uint8Array[] = []
+  let bytes = 0
+  while (bytes <= bytesMax) {
+    const next = await pieces.next()
+    if (next.done === true) break
+    held.push(next.value)
+    bytes += next.value.length
+  }
+  async function* data(): AsyncGenerator<Uint8Array> {
+    try {
+      for (let piece = held.shift(); piece !== undefined; piece = held.shift()) yield piece
+      for (let next = await pieces.next(); next.done !== true; next = await pieces.next()) yield next.value
+    } finally {
+      await pieces.return?.()
+    }
+  }
+  return { bytes, data: data() }
+}
+
+/** Writes into a file so that its bytes alone decide its DAG. */
+async function changeLikeAdd(
+  blocks: EditBlocks,
+  file: CID | undefined,
+  change: Omit<FileChange, 'likeAdd'>,
+  format: FileFormat,
+  stat: FileStat,
+  waiting: Waiting,
+): Promise<ChangedFile> {
   const kept = change.truncate ? undefined : file
   const old = await FileSource.open(blocks, kept, format, waiting)
   const writer = new PartWriter(blocks, old, change, format, waiting)
   const builder = fileBuilder(blocks, format)
   for await (const { part, level } of writer.parts()) await builder.add(part, level)
   const built = (await builder.finish()) ?? (await putLeaf(blocks, new Uint8Array(0), format))
-  const root = format.layout === 'trickle' ? await unwrapSingle(built, blocks, format, stat) : built
-  const plain = stat.mode === undefined && stat.mtime === undefined
-  return { ...(plain ? root : await withStat(blocks, root, format, stat)), written: writer.written }
+  return { ...(isPlain(stat) ? built : await withStat(blocks, built, format, stat)), written: writer.written }
 }
 
-/** Writes into a file as Kubo does; undefined when it is not one of those that are changed so. */
+/** Writes into a file as Kubo does, of which that are the leaves, as long as all its leaves hang on the root. */
 async function changeFlat(
   blocks: EditBlocks,
-  file: CID | undefined,
+  leaves: readonly FilePart[],
   { offset, truncate, data }: FileChange,
-  format: FileFormat,
+  format: FileFormat & { readonly leafBytes: number },
   stat: FileStat,
   waiting: Waiting,
-): Promise<ChangedFile | undefined> {
-  const leafBytes = leafBytesOf(format.chunker)
-  const leaves = leafBytes === undefined ? undefined : await flatLeaves(blocks, file, format, waiting)
-  if (leafBytes === undefined || (leaves === undefined && !truncate)) return undefined
+): Promise<ChangedFile> {
+  const { leafBytes } = format
   const trickle: FileFormat = { ...format, layout: 'trickle' }
-  const kept = truncate ? await cutLeaves(blocks, leaves ?? [], trickle) : (leaves ?? [])
+  const kept = truncate ? await cutLeaves(blocks, leaves, trickle) : leaves
   const reader = new PieceReader(data)
   const take = async (bytesMax: number): Promise<Uint8Array> => {
     if (offset + reader.taken + bytesMax > FILE_BYTES_MAX) throw new Failure('failed', 'the file is too large')
     return await reader.take(bytesMax)
   }
-  const builder = fileBuilder(blocks, trickle)
-  const breath = new Breath()
+  const parts: FilePart[] = []
   try {
+    const breath = new Breath()
     for await (const part of flatParts(blocks, kept, { offset, take }, { format: trickle, leafBytes, waiting })) {
-      await builder.add(part)
+      parts.push(part)
+      // The others all are behind what was there: zeros, or new data.
+      if (parts.length > format.maxLinks) break
       await breath.take(waiting.signal)
     }
+    const flat = await putInner(blocks, parts, trickle)
+    if (parts.length > format.maxLinks) {
+      const rest = { offset: Math.max(offset, flat.fileSize), data: reader.rest(), truncate: false }
+      const taken = reader.taken
+      const changed = await changeLikeAdd(blocks, flat.cid, rest, format, stat, waiting)
+      return { ...changed, written: taken + changed.written }
+    }
+    const root = await unwrapSingle(flat, blocks, format, stat)
+    return { ...(isPlain(stat) ? root : await withStat(blocks, root, format, stat)), written: reader.taken }
   } finally {
     await reader.close()
   }
-  const built = (await builder.finish()) ?? (await putLeaf(blocks, new Uint8Array(0), format))
-  const root = await unwrapSingle(built, blocks, format, stat)
-  const plain = stat.mode === undefined && stat.mtime === undefined
-  return { ...(plain ? root : await withStat(blocks, root, format, stat)), written: reader.taken }
 }
 
 /** Turns old leaves, zeros and new data into the leaves, and where it can the subtrees, of the new file. */
@@ -103,12 +159,18 @@ class PartWriter {
   written = 0
   readonly #blocks: EditBlocks
   readonly #old: FileSource
-  readonly #change: FileChange
+  readonly #change: Omit<FileChange, 'likeAdd'>
   readonly #format: FileFormat
   readonly #waiting: Waiting
   readonly #breath = new Breath()
 
-  constructor(blocks: EditBlocks, old: FileSource, change: FileChange, format: FileFormat, waiting: Waiting) {
+  constructor(
+    blocks: EditBlocks,
+    old: FileSource,
+    change: Omit<FileChange, 'likeAdd'>,
+    format: FileFormat,
+    waiting: Waiting,
+  ) {
     this.#blocks = blocks
     this.#old = old
     this.#change = change

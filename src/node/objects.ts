@@ -282,12 +282,13 @@ export async function* diffObjects(
     yield { Type: 2, Path: path, Before: before, After: after }
     return
   }
-  const at = (name: string): string => (path === '' ? name : `${path}/${name}`)
-  const others = new Map(other.links.map(link => [link.name, link.cid]))
+  const at = (name: string): string => (path === '' || name === '' ? path + name : `${path}/${name}`)
+  // Of several links with one name the first counts, as with the parts of a file, which have none.
+  const others = new Map(other.links.toReversed().map(link => [link.name, link.cid]))
   const seen = new Set<string>()
   for (const { name, cid } of one.links) {
     const counterpart = others.get(name)
-    if (counterpart === undefined || seen.has(name)) continue
+    if (counterpart === undefined) continue
     seen.add(name)
     yield* diffObjects(blocks, cid, counterpart, { ...options, path: at(name) })
   }

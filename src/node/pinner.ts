@@ -1,7 +1,7 @@
 import type { CID } from 'multiformats/cid'
 import { Failure } from '../contract/failure.ts'
 import type { Blocks, Pin, PinMode, Pins, Repo, Waiting } from '../repo/roles.ts'
-import { visitDag, visitKey } from './dag-walk.ts'
+import { exactKey, visitDag, visitKey } from './dag-walk.ts'
 
 /** The longest name of a pin in bytes. */
 export const PIN_NAME_BYTES_MAX = 255
@@ -240,12 +240,13 @@ export async function* listPins(
     if (type !== 'indirect' && isWanted(pin)) yield pin
   }
   if ((type !== 'all' && type !== 'indirect') || name !== '' || expired || labels.size > 0) return
-  const listed = new Set(stored.map(({ cid }) => visitKey(cid)))
+  // Both versions of one CID are listed, as in Kubo.
+  const listed = new Set(stored.map(({ cid }) => exactKey(cid)))
   const seen = new Set<string>()
   for (const { cid: root, mode } of stored) {
     if (mode !== 'recursive') continue
-    for await (const { cid } of visitDag(localBlocks(node), [root], { signal, seen })) {
-      if (!listed.has(visitKey(cid))) yield { cid, mode: 'indirect', name: '' }
+    for await (const { cid } of visitDag(localBlocks(node), [root], { signal, seen, key: exactKey })) {
+      if (!listed.has(exactKey(cid))) yield { cid, mode: 'indirect', name: '' }
     }
   }
 }

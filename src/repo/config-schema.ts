@@ -11,7 +11,7 @@ export type Shape =
 /**
  * `flag`: true, false or null (the default). `integer` and `optionalText`: null is the default. `duration`: a Go
  * duration. `bytes`: a size like 5GiB. `priority`: a positive number, false or null. `strings`: one text or a list.
- * `obsolete`: nothing, or an empty object.
+ * `peerId`, `multiaddr`: texts of that form. `obsolete`: nothing, or an empty object.
  */
 export type Scalar =
   | 'text'
@@ -26,6 +26,8 @@ export type Scalar =
   | 'strings'
   | 'autonatMode'
   | 'obsolete'
+  | 'peerId'
+  | 'multiaddr'
   | 'any'
 
 interface Field {
@@ -45,6 +47,8 @@ const bytes: Shape = { kind: 'bytes' }
 const priority: Shape = { kind: 'priority' }
 const strings: Shape = { kind: 'strings' }
 const obsolete: Shape = { kind: 'obsolete' }
+const peerId: Shape = { kind: 'peerId' }
+const multiaddr: Shape = { kind: 'multiaddr' }
 const any: Shape = { kind: 'any' }
 const texts = list(text)
 
@@ -266,7 +270,7 @@ export const CONFIG_SHAPE: Shape = struct({
     'SeenMessagesTTL?': duration,
     'SeenMessagesStrategy?': optionalText,
   }),
-  Peering: struct({ Peers: list(struct({ ID: text, Addrs: texts })) }),
+  Peering: struct({ Peers: list(struct({ ID: peerId, Addrs: list(multiaddr) })) }),
   DNS: struct({ Resolvers: map(text), 'MaxCacheTTL?': duration }),
   Migration: struct({ 'DownloadSources?': texts, 'Keep?': text }),
   AutoConf: struct({

@@ -1,3 +1,5 @@
+import { base58btc } from 'multiformats/bases/base58'
+import * as Digest from 'multiformats/hashes/digest'
 import { parseDuration } from '../contract/duration.ts'
 import { Failure } from '../contract/failure.ts'
 import { CONFIG_SHAPE, type Shape } from './config-schema.ts'
@@ -130,7 +132,7 @@ export function problemOf(value: unknown, shape: Shape = CONFIG_SHAPE, key = '')
   }
   if (shape.kind === 'list') {
     if (!Array.isArray(value)) {
-      return wrong(key, value, shape.of.kind === 'text' ? 'a list of strings' : 'a list of objects')
+      return wrong(key, value, shape.of.kind === 'struct' ? 'a list of objects' : 'a list of strings')
     }
     for (const [at, item] of value.entries()) {
       const problem = problemOf(item, shape.of, `${key}[${at}]`)
@@ -199,6 +201,8 @@ const WANTED: Readonly<Record<string, string>> = {
   duration: 'a duration like 30s or 12h',
   bytes: 'a size like 256KiB',
   autonatMode: '"enabled", "disabled" or "legacy-v1"',
+  peerId: 'a peer ID',
+  multiaddr: 'a multiaddr like /ip4/127.0.0.1/tcp/4001',
   obsolete: 'left out: this key has been removed',
 }
 
@@ -227,12 +231,27 @@ function fits(value: unknown, kind: string): boolean {
       )
     case 'bytes':
       return typeof value === 'number' || (typeof value === 'string' && isByteSize(value))
+    case 'peerId':
+      return typeof value === 'string' && isPeerId(value)
+    case 'multiaddr':
+      // Which protocols there are is for the network to know.
+      return typeof value === 'string' && /^(\/[^/]+)+\/?$/.test(value)
     case 'autonatMode':
       return typeof value === 'string' && ['', 'enabled', 'disabled', 'legacy-v1'].includes(value)
     case 'obsolete':
       return value === false || (isObject(value) && Object.keys(value).length === 0)
     default:
       return true
+  }
+}
+
+/** A multihash in base58btc, or the CID of a key, of which the form is enough here. */
+function isPeerId(text: string): boolean {
+  if (/^[BFKZbfkz][0-9A-Za-z]{40,200}$/.test(text)) return true
+  try {
+    return Digest.decode(base58btc.baseDecode(text)).size > 0
+  } catch {
+    return false // It is none.
   }
 }
 

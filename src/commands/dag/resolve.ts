@@ -32,7 +32,7 @@ export const dagResolve = defineCommand({
         const [root = ''] = path.replace(/^(\/ip[fn]s\/|\/ipld\/|ipfs:(\/\/)?)/, '').split('/')
         try {
           const { base, cid: first } = decodeCid(root)
-          return first.version === 0 || cid.version === 0 ? formatCid(cid, globals) : encodeMultibase(base, cid.bytes)
+          return first.version === 0 ? cid.toString() : encodeMultibase(base, cid.toV1().bytes)
         } catch {
           return formatCid(cid, globals) // The path begins with a name.
         }

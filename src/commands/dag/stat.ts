@@ -88,7 +88,8 @@ export const dagStat = defineCommand({
         continue
       }
       await progress.clear()
-      const width = DagStats[0]?.Cid.length ?? 0
+      // As in Kubo, in bytes.
+      const width = Buffer.byteLength(DagStats[0]?.Cid ?? '')
       const rows = DagStats.map(
         ({ Cid, NumBlocks = 0, Size = 0 }) => `${Cid}\t${String(NumBlocks).padEnd(15)}\t${Size}\n`,
       )

@@ -10,7 +10,7 @@ export const flushOption: { readonly flush: ReturnType<typeof flag> } = {
 
 const formatParams = {
   cidVersion: int('CID version to use', { aliases: ['cid-ver'], experimental: true }),
-  hash: text('Hash function to use; makes a CIDv1 unless it is sha2-256', { experimental: true, complete: 'hash' }),
+  hash: text('Hash function to use; makes a CIDv1', { experimental: true, complete: 'hash' }),
 }
 
 /** The options that say how CIDs are made. */

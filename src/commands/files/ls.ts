@@ -20,8 +20,12 @@ export const filesLs = defineCommand({
     unsorted: flag('Do not sort: list entries in the order of the folder', { name: 'U', short: 'U' }),
     ...flushOption,
   },
-  async *run(input, { node, signal }) {
-    const { listMfs } = await import('../../node/mfs/list.ts')
+  async *run(input, { node, globals, signal }) {
+    const [{ listMfs }, { checkCidBase }] = await Promise.all([
+      import('../../node/mfs/list.ts'),
+      import('../../node/cid.ts'),
+    ])
+    checkCidBase(globals)
     const entries = await listMfs(node, input.path ?? '/', input.long, { signal })
     const listed = entries.map(({ name, type, size, cid }) => ({
       Name: name,

@@ -8,9 +8,11 @@ export const filesWrite = defineCommand({
   summary: 'Write into a file of MFS',
   description:
     'Writes a file, or standard input, into a file of MFS, at --offset or at its beginning; what lies behind stays ' +
-    'unless --truncate is given. The result has the CID that `tsipfs add` gives the same bytes, with the settings of ' +
-    'Import.*: only the chunks that change are stored. A file keeps its CID version and hash function; a new one gets ' +
-    'those of Import.CidVersion and Import.HashFunction, or of the options.',
+    'unless --truncate is given. Only the chunks that change are stored. With raw leaves, with Import.UnixFSDAGLayout ' +
+    'set, and in files of more chunks than one node links to, the result has the CID that `tsipfs add` gives the same ' +
+    "bytes with the settings of Import.*; other files have the CIDs of Kubo's `files write`, which are not those of its " +
+    '`add`. A file keeps its CID version and hash function; a new one gets those of Import.CidVersion and ' +
+    'Import.HashFunction, or of the options.',
   examples: [
     { line: 'echo "hello world" | tsipfs files write --create --parents /myfs/a/b/file', explains: 'Make a file.' },
     { line: 'tsipfs files write --truncate /myfs/a/b/file new.txt', explains: 'Replace what is in it.' },

@@ -6,7 +6,7 @@ export const pubsubPub = defineCommand({
   path: 'pubsub pub',
   summary: 'Publish a message to a topic',
   description:
-    'Publishes each file, or all of standard input, as one message; with --lines each line is one, published as it ' +
+    'Publishes a file, or all of standard input, as one message; with --lines each line is one, published as it ' +
     'comes and no faster than peers take them. A message of more than 1 MiB, with its signature, is refused. A daemon ' +
     'publishes whether anyone listens or not, unless --min-peers says otherwise. Without a daemon this process takes ' +
     'part in pubsub itself, through the peers that --peer, Peering.Peers and Bootstrap name, and at least one of them ' +
@@ -21,7 +21,7 @@ export const pubsubPub = defineCommand({
   experimental: true,
   params: {
     topic: argument('topic', 'Topic to publish to', { wire: 'multibase', complete: 'topic' }),
-    data: files('data', 'The data to be published'),
+    data: files('data', 'The data to be published', { many: false }),
     lines: flag('Publish each line as a message, without its newline', { short: 'l' }),
     minPeers: int('Wait, for --lookup-timeout, until so many peers are subscribed; fail (5) if they are not', {
       min: 0,

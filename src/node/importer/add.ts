@@ -1,3 +1,4 @@
+import { Failure } from '../../contract/failure.ts'
 import type { SourceEntry } from '../../contract/source.ts'
 import type { Blocks, Config, Pin, Repo, Waiting } from '../../repo/roles.ts'
 import type { CidFormat } from '../mfs/format.ts'
@@ -94,9 +95,14 @@ export async function* addAll(
   if (!options.onlyHash && options.isKnown?.(tree.roots) !== true) {
     await place.flushRows()
     if (options.toCar === true) yield* carOf(repo, tree.roots, options)
-    await linkRoots(node, tree.roots, options)
+    const refused = await linkRoots(node, tree.roots, options)
     await keepRoots(repo, tree.roots, options, plan.scope)
     await checkpoint?.done()
+    if (refused !== undefined) {
+      // What was added is there and pinned all the same.
+      yield* waiting
+      throw refused
+    }
   }
   yield* waiting
   if (!options.onlyHash && plan.wait !== undefined) await provideRoots(node, tree.roots, plan, options)
@@ -132,9 +138,20 @@ async function* carOf(repo: Repo, roots: readonly Imported[], { signal }: AddOpt
   for await (const car of exportRoots(repo.blocks, cids, { signal })) yield { car }
 }
 
-async function linkRoots(node: Node, roots: readonly Imported[], { toFiles, signal }: AddOptions): Promise<void> {
-  if (toFiles === undefined) return
-  for (const { cid, top } of roots) await linkIntoMfs(node, toFiles, cid, { name: top.name, signal })
+/** Links the roots into MFS, where that is asked for; returns why that cannot be. */
+async function linkRoots(
+  node: Node,
+  roots: readonly Imported[],
+  { toFiles, signal }: AddOptions,
+): Promise<Failure | undefined> {
+  if (toFiles === undefined) return undefined
+  try {
+    for (const { cid, top } of roots) await linkIntoMfs(node, toFiles, cid, { name: top.name, signal })
+  } catch (error) {
+    if (error instanceof Failure) return error
+    throw error
+  }
+  return undefined
 }
 
 /** Pins the roots, and leaves them to be provided, in the transaction that makes all blocks durable. */

@@ -30,7 +30,10 @@ export async function linkIntoMfs(node: MfsNode, target: string, cid: CID, optio
       const found = await tree.find(parent)
       if (found === undefined) {
         const role = asFolder ? 'destination directory' : 'destination parent'
-        throw new Failure('not-found', `to-files: MFS ${role} "${parent}" does not exist: file does not exist`)
+        throw new Failure(
+          'not-found',
+          `to-files: MFS ${role} "${asFolder ? clean : parent}" does not exist: file does not exist`,
+        )
       }
       if (found.kind !== 'directory') {
         throw new Failure('failed', `to-files: MFS destination "${parent}" is not a directory`)

@@ -35,26 +35,33 @@ export function directoryRules(config: Config): DirectoryRules {
 /** Returns the format of new CIDs, by the `Import` section of the config. */
 export function importFormat(config: Config): CidFormat {
   const settings = importSection(config)
-  return cidFormat(numberOf(settings.CidVersion), textOf(settings.HashFunction)) ?? DEFAULT_FORMAT
+  const hash = textOf(settings.HashFunction)
+  const code = hash === undefined ? SHA2_256 : hashCode(hash)
+  const version = versionOf(numberOf(settings.CidVersion) ?? 0)
+  return { version: code === SHA2_256 ? version : 1, hashCode: code }
 }
 
-const DEFAULT_FORMAT: CidFormat = { version: 0, hashCode: SHA2_256 }
+function versionOf(version: number): 0 | 1 {
+  if (version === 0 || version === 1) return version
+  throw new Failure('usage', `unknown CID version: ${version}`)
+}
 
-/** Returns the format that a CID version and the name of a hash function make; undefined when neither is given. */
+/** Returns the format that options ask for; undefined when neither is given. As in Kubo, whoever names a hash gets CIDv1. */
 export function cidFormat(version: number | undefined, hash: string | undefined): CidFormat | undefined {
   if (version === undefined && hash === undefined) return undefined
-  if (version !== undefined && version !== 0 && version !== 1) {
-    throw new Failure('usage', `unknown CID version: ${version}`)
-  }
-  const code = hash === undefined ? SHA2_256 : hashCode(hash)
-  return { version: version === 1 || (hash !== undefined && code !== SHA2_256) ? 1 : 0, hashCode: code }
+  const asked = versionOf(version ?? 0)
+  return hash === undefined ? { version: asked, hashCode: SHA2_256 } : { version: 1, hashCode: hashCode(hash) }
 }
 
 /** How files are imported, but for what an existing file says itself. */
 export interface FileSettings extends Pick<FileFormat, 'chunker' | 'layout' | 'maxLinks'> {
   /** Undefined when it follows from the CID version. */
   readonly rawLeaves: boolean | undefined
+  /** True when the config names the layout: then files of MFS have it too, whatever Kubo makes of them. */
+  readonly layoutNamed: boolean
 }
+
+const FILE_LINKS_DEFAULT = 174
 
 /** Returns how `add` would import a file, by the `Import` section of the config. */
 export function fileSettings(config: Config): FileSettings {
@@ -62,8 +69,9 @@ export function fileSettings(config: Config): FileSettings {
   const rawLeaves = settings.UnixFSRawLeaves
   return {
     chunker: textOf(settings.UnixFSChunker) ?? 'size-262144',
+    layoutNamed: textOf(settings.UnixFSDAGLayout) !== undefined,
     layout: textOf(settings.UnixFSDAGLayout) === 'trickle' ? 'trickle' : 'balanced',
-    maxLinks: numberOf(settings.UnixFSFileMaxLinks) ?? 174,
+    maxLinks: numberOf(settings.UnixFSFileMaxLinks) || FILE_LINKS_DEFAULT,
     rawLeaves: typeof rawLeaves === 'boolean' ? rawLeaves : undefined,
   }
 }

@@ -74,6 +74,8 @@ export class MfsWrite {
     const change = {
       offset,
       truncate,
+      // Kubo's own CIDs differ from those of add where leaves are dag-pb nodes.
+      likeAdd: format.rawLeaves || this.#settings.layoutNamed,
       data: this.#done === undefined ? this.#data : this.#again(this.#done.result),
     }
     const result = await changeFile(this.#blocks, entry?.cid, change, format, statAfter(entry), this.#waiting)
