@@ -129,10 +129,13 @@ class CborWriter {
       this.#view.setUint16(at, ((top | 24) << 8) | value)
     } else if (value < 0x10000) {
       this.byte(top | 25)
-      this.#view.setUint16(this.#reserve(2), value)
+      // Before the view is looked at, since making room may replace it.
+      const at = this.#reserve(2)
+      this.#view.setUint16(at, value)
     } else if (value < 0x100000000) {
       this.byte(top | 26)
-      this.#view.setUint32(this.#reserve(4), value)
+      const at = this.#reserve(4)
+      this.#view.setUint32(at, value)
     } else {
       this.bigHead(major, BigInt(value))
     }
@@ -144,12 +147,14 @@ class CborWriter {
       return
     }
     this.byte((major << 5) | 27)
-    this.#view.setBigUint64(this.#reserve(8), value)
+    const at = this.#reserve(8)
+    this.#view.setBigUint64(at, value)
   }
 
   float(value: number): void {
     this.byte(0xfb)
-    this.#view.setFloat64(this.#reserve(8), value)
+    const at = this.#reserve(8)
+    this.#view.setFloat64(at, value)
   }
 
   byte(value: number): void {

@@ -1,13 +1,18 @@
 import { Failure } from '../contract/failure.ts'
+import { refuseDeep } from './config.ts'
 import { completeConfig, isObject, problemOf, putAt, shapeAt, valueAt } from './config-values.ts'
 import { peerIdText, unmarshalPrivateKey } from './keys.ts'
 import type { Config, ConfigStore } from './roles.ts'
+
+const KEY_PARTS_MAX = 64
 
 /** Sets one key of the config file, checked against what Kubo lets stand there. Throws a Failure in Kubo's words. */
 export async function setConfigKey(store: ConfigStore, key: string, value: unknown): Promise<unknown> {
   const isPeerId = key.toLowerCase() === 'identity.peerid'
   const fitting = isPeerId ? await checkedPeerId(store, value) : value
   try {
+    refuseDeep(value, 'the value')
+    if (key.split('.').length > KEY_PARTS_MAX) throw new Failure('failed', 'the key has too many parts')
     shapeAt(key)
     await store.update(config => {
       const changed = structuredClone(config)

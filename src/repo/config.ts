@@ -117,6 +117,19 @@ export function parseConfig(text: string, file: string): Config {
       cause: error,
     })
   }
+  refuseDeep(config, file)
   if (typeof config === 'object' && config !== null && !Array.isArray(config)) return config as Config
   throw new Failure('failed', `${file}: not a JSON object`)
+}
+
+/** No key of a config lies so deep; what is done with one may use the stack. */
+const DEPTH_MAX = 64
+
+/** Throws `failed` for a value that is nested deeper than that. */
+export function refuseDeep(value: unknown, what: string): void {
+  let level: unknown[] = [value]
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > DEPTH_MAX) throw new Failure('failed', `${what}: nested more than ${DEPTH_MAX} deep`)
+    level = level.flatMap(item => (typeof item === 'object' && item !== null ? Object.values(item) : []))
+  }
 }

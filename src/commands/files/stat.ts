@@ -78,9 +78,9 @@ export const filesStat = defineCommand({
       ...(locality === undefined ? {} : { WithLocality: true }),
       ...(locality?.local === true ? { Local: true } : {}),
       ...(locality === undefined || locality.size === 0 ? {} : { SizeLocal: locality.size }),
-      ...(stat.goMode === 0 ? {} : { Mode: stat.goMode.toString(8).padStart(4, '0') }),
       ...(stat.mtime === undefined || stat.mtime.seconds === 0 ? {} : { Mtime: stat.mtime.seconds }),
       ...((stat.mtime?.nanoseconds ?? 0) === 0 ? {} : { MtimeNsecs: stat.mtime?.nanoseconds ?? 0 }),
+      ...(stat.goMode === 0 ? {} : { Mode: stat.goMode.toString(8).padStart(4, '0') }),
     }
     yield result
   },

@@ -61,6 +61,11 @@ export interface FileSettings extends Pick<FileFormat, 'chunker' | 'layout' | 'm
   readonly layoutNamed: boolean
 }
 
+function layoutOf(name: string): FileFormat['layout'] {
+  if (name === 'balanced' || name === 'trickle') return name
+  throw new Failure('failed', `Import.UnixFSDAGLayout must be "balanced" or "trickle", got "${name}"`)
+}
+
 const FILE_LINKS_DEFAULT = 174
 
 /** Returns how `add` would import a file, by the `Import` section of the config. */
@@ -70,7 +75,7 @@ export function fileSettings(config: Config): FileSettings {
   return {
     chunker: textOf(settings.UnixFSChunker) ?? 'size-262144',
     layoutNamed: textOf(settings.UnixFSDAGLayout) !== undefined,
-    layout: textOf(settings.UnixFSDAGLayout) === 'trickle' ? 'trickle' : 'balanced',
+    layout: layoutOf(textOf(settings.UnixFSDAGLayout) ?? 'balanced'),
     maxLinks: numberOf(settings.UnixFSFileMaxLinks) || FILE_LINKS_DEFAULT,
     rawLeaves: typeof rawLeaves === 'boolean' ? rawLeaves : undefined,
   }

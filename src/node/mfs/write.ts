@@ -90,9 +90,11 @@ export class MfsWrite {
   }
 
   #format(entry: FileEntry | undefined, fallback: CidFormat): FileFormat {
-    const own = entry === undefined ? (this.#options.format ?? fallback) : formatOf(entry.cid)
+    const asked = this.#options.format ?? fallback
+    // As in Kubo, data that does not fit into CIDs is refused when it is to lie in them.
+    const own = entry === undefined ? { ...asked, refusesLong: true } : formatOf(entry.cid)
     const rawLeaves = this.#options.rawLeaves ?? this.#settings.rawLeaves ?? own.version === 1
-    return { ...this.#settings, version: own.version, hashCode: own.hashCode, rawLeaves }
+    return { ...this.#settings, ...own, rawLeaves }
   }
 }
 
