@@ -41,7 +41,7 @@ test('what was not given has its initial value, or none', async () => {
 })
 
 test('short options cluster, and the last may take a value', async () => {
-  const { input } = await parse(command, ['-rQ', '-rs', 'size-1', 'x'])
+  const { input } = await parse(command, ['-rQs', 'size-1', 'x'])
   assert.equal(input.recursive, true)
   assert.equal(input.quieter, true)
   assert.equal(input.chunker, 'size-1')
@@ -87,6 +87,7 @@ for (const [title, args, message] of [
   ['no boolean', ['a', '-r=maybe'], /invalid value "maybe" for -r/],
   ['an option twice', ['a', '--chunker=x', '-s', 'y'], /multiple values for option --chunker/],
   ['a switch twice', ['a', '--pin', '--pin=false'], /multiple values for option --pin/],
+  ['a switch twice in clusters', ['a', '-rQ', '-r'], /multiple values for option --recursive/],
   ['unknown value', ['a', '--enc=yaml'], /invalid value "yaml" for --encoding/],
 ] as const) {
   test(`refuses: ${title}`, async () => {
