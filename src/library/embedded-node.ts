@@ -193,7 +193,7 @@ export class EmbeddedNode implements TsipfsNode {
     const [{ addAll }, { addOptions }] = await Promise.all([import('../node/importer/add.ts'), import('./sources.ts')])
     let root: CID | undefined
     const events = addAll(this.#node, each(source), {
-      ...addOptions(options),
+      ...(await addOptions(options)),
       wrapWithDirectory: wraps,
       signal: this.#signal(options),
       checkRoots: roots => {

@@ -39,17 +39,11 @@ export async function* pathEntries(path: string, signal: AbortSignal): AsyncIter
   yield* walkTree({ name: basename(absolute), path: absolute, shown: path }, rules, signal)
 }
 
-/** Returns the importer's options: those of `add` with its defaults. */
-export function addOptions(options: AddOptions): Omit<ImporterOptions, 'wrapWithDirectory'> {
+/** Returns the importer's options: those of `add`, as they are without any, with what was given. */
+export async function addOptions(options: AddOptions): Promise<ImporterOptions> {
+  const { ADD_PLAIN } = await import('../node/importer/plain-options.ts')
   const { pin = true, pinName, cidVersion, rawLeaves, chunker, hash } = options
-  return {
-    ...{ pin, pinName, cidVersion, rawLeaves, chunker, hash },
-    ...{ trickle: undefined, inline: false, inlineLimit: 32, nocopy: false, fscache: false, checkpoint: false },
-    ...{ maxFileLinks: undefined, maxDirectoryLinks: undefined, maxHamtFanout: undefined },
-    ...{ preserveMode: false, preserveMtime: false, mode: undefined, mtime: undefined, mtimeNsecs: undefined },
-    ...{ emptyDirs: true, onlyHash: false, silent: false, progress: false, toFiles: undefined },
-    ...{ fastProvideRoot: undefined, fastProvideDag: undefined, fastProvideWait: undefined },
-  }
+  return { ...ADD_PLAIN, pin, pinName, cidVersion, rawLeaves, chunker, hash }
 }
 
 async function* piecesOf(content: Content): AsyncIterable<Uint8Array> {
