@@ -42,7 +42,7 @@ export const FILE_BYTES_MAX: number = Number.MAX_SAFE_INTEGER
 /**
  * Writes into a file and returns the new one, which has the CID that `add` gives the same bytes: in chunks of one size only
  * the leaves that change, and the nodes above them, are written. Where `likeAdd` does not ask for that, and the file fits
- * under one root, it becomes what Kubo's writer makes of it (`docs/decisions/002`). Memory stays bounded. The blocks still
+ * under one root, it becomes what Kubo's writer makes of it (`docs/decisions/002-cids-of-files-write.md`). Memory stays bounded. The blocks still
  * have to be flushed.
  */
 export async function changeFile(

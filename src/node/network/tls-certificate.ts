@@ -22,7 +22,7 @@ const EXTENSIONS = 0xa3
 
 /**
  * Checks the certificate of a peer and returns who it is, as https://github.com/libp2p/specs/blob/master/tls/tls.md
- * says. Why not by a library: docs/decisions/002-peer-certificates.md.
+ * says. Why not by a library: docs/decisions/003-peer-certificates.md.
  */
 export async function verifyPeerCertificate(raw: Uint8Array, expected: PeerId | undefined): Promise<PeerId> {
   try {
