@@ -3,8 +3,10 @@ import { errorCode, Failure } from '../contract/failure.ts'
 import type { Sink } from '../contract/io.ts'
 
 const RETRY_MS = 5
-/** What comes after so many bytes is written by threads of their own, beside the work of this one. */
+/** What comes after so many bytes is written by threads of their own, beside the work of this one… */
 const DIRECT_BYTES_MAX = 8 * 1024
+/** …until nothing was written for so long: lines that come one by one are not handed to another thread. */
+const DIRECT_REST_MS = 0.5
 /** The number of /dev/null on Linux. */
 const NULL_DEVICE = 0x103
 const encoder = new TextEncoder()
@@ -19,10 +21,14 @@ export function descriptorSink(descriptor: number, name: string): Sink {
   let underWay = 0
   let direct: number | undefined
   let left = DIRECT_BYTES_MAX
+  let lastAt = 0
   return {
     async write(chunk) {
       const bytes = typeof chunk === 'string' ? encodeText(chunk) : chunk
       let done = 0
+      const now = performance.now()
+      if (now - lastAt > DIRECT_REST_MS) left = DIRECT_BYTES_MAX
+      lastAt = now
       if (underWay === 0 && bytes.length <= left) {
         left -= bytes.length
         direct ??= directDescriptor(descriptor)

@@ -354,6 +354,37 @@ test('files travel both ways at once', async () => {
   ])
 })
 
+test('a body with a length arrives whole, short or long, on a connection that is used again', async () => {
+  const connection = connect(socketPath)
+  const answers: string[] = []
+  for (const length of [0, 3, 16_000, 100_000]) {
+    const body =
+      '--x\r\nContent-Disposition: form-data; name="file"; filename="f"\r\nContent-Type: text/plain\r\n\r\n' +
+      `${'a'.repeat(length)}\r\n--x--\r\n`
+    connection.write(
+      'POST /api/v0/put HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\n' +
+        `Content-Length: ${body.length}\r\n\r\n${body.slice(0, 20)}`,
+    )
+    connection.write(body.slice(20))
+    let answer = ''
+    while (!answer.includes('\r\n0\r\n')) answer += String((await once(connection, 'data'))[0])
+    answers.push(answer.match(/"size":\d+/)?.[0] ?? answer)
+  }
+  connection.destroy()
+  assert.deepEqual(answers, ['"size":0', '"size":3', '"size":16000', '"size":100000'])
+})
+
+test('a client that leaves within a short body is no bug', async () => {
+  const bugs = seen.bugs.length
+  const connection = connect(socketPath)
+  const head =
+    'POST /api/v0/put HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\n' +
+    'Content-Length: 500\r\n\r\n--x\r\n'
+  connection.end(head)
+  await once(connection.resume(), 'close')
+  assert.equal(seen.bugs.length, bugs)
+})
+
 test('what the caller’s own files fail with is what the caller hears', async () => {
   async function* broken(): AsyncGenerator<Uint8Array> {
     yield Buffer.from('a')

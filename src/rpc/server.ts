@@ -16,6 +16,8 @@ export const CALLS_MAX = 1_024
 /** How long a client may go on sending what nobody will read, once its answer is complete. */
 const LINGER_MS = 1_000
 const LINGER_BYTES = 8 * 1024 * 1024
+/** A body that says that it is no longer than this is taken as a whole. */
+const WHOLE_BODY_BYTES_MAX = 16 * 1024
 const BODY_ARGUMENTS_BYTES_MAX = 64 * 1024 * 1024
 
 /** A request as the list of requests (`diag cmds`) shows it. */
@@ -292,7 +294,23 @@ async function* none(): AsyncGenerator<SourceEntry> {
 
 /** Leaving a loop over a request would destroy its connection, and the answer with it. */
 function bodyOf(request: IncomingMessage): AsyncIterable<Uint8Array> {
-  return request.iterator({ destroyOnReturn: false })
+  const length = Number(request.headers['content-length'] ?? Number.NaN)
+  return length <= WHOLE_BODY_BYTES_MAX ? wholeBody(request) : request.iterator({ destroyOnReturn: false })
+}
+
+/** A short body, which is mostly there already: by events it comes much sooner than by a loop over the stream. */
+async function* wholeBody(request: IncomingMessage): AsyncGenerator<Uint8Array> {
+  // It has been read.
+  if (request.readableEnded) return
+  if (request.destroyed) throw new Failure('interrupted', 'the client went away')
+  const chunks: Uint8Array[] = []
+  await new Promise<void>((resolve, reject) => {
+    request.on('data', (chunk: Uint8Array) => chunks.push(chunk))
+    request.once('end', resolve)
+    request.once('error', reject)
+    request.once('close', () => reject(new Failure('interrupted', 'the client went away')))
+  })
+  yield* chunks
 }
 
 /**
