@@ -67,6 +67,13 @@ class BoundedInput {
   }
 
   async skipPreamble(): Promise<void> {
+    await this.#more()
+    // Mostly there is none.
+    if (this.#buffer.subarray(0, this.#delimiter.length).equals(this.#delimiter)) {
+      this.#buffer = this.#buffer.subarray(this.#delimiter.length)
+      this.#isInContent = false
+      return
+    }
     for await (const _ of this.untilDelimiter(PREAMBLE_BYTES_MAX)) {
       // What stands before the first boundary means nothing.
     }
@@ -74,7 +81,7 @@ class BoundedInput {
 
   /** Returns false when the delimiter that was just read is the last one. */
   async atNextPart(): Promise<boolean> {
-    await this.#have(2)
+    if (this.#buffer.length < 2) await this.#have(2)
     if (this.#buffer[0] === 0x2d && this.#buffer[1] === 0x2d) return false
     let spaces = 0
     while (this.#buffer[spaces] === 0x20 || this.#buffer[spaces] === 0x09) {
@@ -90,7 +97,7 @@ class BoundedInput {
 
   async headerBlock(): Promise<string> {
     for (;;) {
-      await this.#have(2)
+      if (this.#buffer.length < 2) await this.#have(2)
       if (this.#buffer[0] === 0x0d && this.#buffer[1] === 0x0a) return await this.#take(0, 2)
       const end = this.#buffer.indexOf(HEADERS_END)
       if (end > PART_HEADER_BYTES_MAX) break
