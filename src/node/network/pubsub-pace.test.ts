@@ -49,6 +49,26 @@ test('a peer that never answers is given up, and its going ends the wait', async
   await pace.ready('peer', undefined)
 })
 
+test('a peer that answers late each time does not hold up the others for long', async () => {
+  let asked = 0
+  const pace = new PubsubPace(
+    (peer, bytes) => {
+      asked += 1
+      if (asked % 5 === 0) setTimeout(() => pace.cameBack(peer, bytes), 60)
+    },
+    { waitedMsMax: 100 },
+  )
+  for (let nth = 1; asked < 200 && nth <= 20; nth += 1) {
+    pace.sent('peer', id(nth), 10)
+    await pace.ready('peer', undefined)
+  }
+  const before = asked
+  pace.sent('peer', id(21), 10)
+  await pace.ready('peer', undefined)
+  assert.ok(before > 0)
+  assert.equal(asked, before, 'it gets a while, and is not asked')
+})
+
 test('an aborted signal ends the wait', async () => {
   const stop = new AbortController()
   const pace = new PubsubPace(() => stop.abort(new Error('enough')))

@@ -7,6 +7,12 @@ const ASK_MS_MAX = 64
 /** A peer that shows nothing so often is not asked any longer: each of its messages gets a while instead. */
 const FAILURES_MAX = 2
 const BLIND_MS = 10
+/**
+ * So much time is spent on waiting for one peer, and that part of what passes comes back: a peer that answers late each time, on
+ * purpose or not, must not hold up what the others are sent.
+ */
+const WAITED_MS_MAX = 5_000
+const WAITED_GIVEN_BACK = 0.25
 /** A larger message is not asked back: it gets a while. */
 const ASKED_BYTES_MAX = 64 * 1024
 
@@ -32,9 +38,12 @@ export class PubsubPace {
   readonly #ask: AskBack
   readonly #last = new Map<string, Last>()
   readonly #failures = new Map<string, number>()
+  readonly #waited = new Map<string, { ms: number; at: number }>()
+  readonly #waitedMsMax: number
 
-  constructor(ask: AskBack) {
+  constructor(ask: AskBack, { waitedMsMax = WAITED_MS_MAX }: { readonly waitedMsMax?: number } = {}) {
     this.#ask = ask
+    this.#waitedMsMax = waitedMsMax
   }
 
   /** Takes note of a message that was sent to a peer. */
@@ -55,14 +64,26 @@ export class PubsubPace {
     this.#last.get(peer)?.confirmed()
     this.#last.delete(peer)
     this.#failures.delete(peer)
+    this.#waited.delete(peer)
   }
 
   /** Resolves when a peer has taken the last message, or takes too long. */
   async ready(peer: string, signal: AbortSignal | undefined): Promise<void> {
     const last = this.#last.get(peer)
     if (last === undefined || last.isConfirmed || performance.now() - last.at > QUIET_MS) return
-    const failures = this.#failures.get(peer) ?? 0
-    if (failures >= FAILURES_MAX || last.bytes > ASKED_BYTES_MAX) return await confirmation(last, BLIND_MS, signal)
+    const isBlind =
+      last.bytes > ASKED_BYTES_MAX || (this.#failures.get(peer) ?? 0) >= FAILURES_MAX || !this.#mayWait(peer)
+    if (isBlind) return await confirmation(last, BLIND_MS, signal)
+    const began = performance.now()
+    try {
+      await this.#askUntilBack(peer, last, signal)
+    } finally {
+      const waited = this.#waited.get(peer)
+      if (waited !== undefined) waited.ms += performance.now() - began
+    }
+  }
+
+  async #askUntilBack(peer: string, last: Last, signal: AbortSignal | undefined): Promise<void> {
     const deadline = performance.now() + CONFIRM_MS
     for (let wait = ASK_MS; performance.now() < deadline; wait = Math.min(ASK_MS_MAX, wait * 2)) {
       this.#ask(peer, last.idBytes)
@@ -72,7 +93,17 @@ export class PubsubPace {
       this.#failures.delete(peer)
       return
     }
-    this.#failures.set(peer, failures + 1)
+    this.#failures.set(peer, (this.#failures.get(peer) ?? 0) + 1)
+  }
+
+  /** Returns whether a peer has not used up its time. */
+  #mayWait(peer: string): boolean {
+    const now = performance.now()
+    const waited = this.#waited.get(peer) ?? { ms: 0, at: now }
+    waited.ms = Math.max(0, waited.ms - (now - waited.at) * WAITED_GIVEN_BACK)
+    waited.at = now
+    this.#waited.set(peer, waited)
+    return waited.ms < this.#waitedMsMax
   }
 }
 
