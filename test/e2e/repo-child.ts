@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
+import { setImmediate } from 'node:timers/promises'
 import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
 import { GLOBALS_DEFAULT } from '../../src/contract/globals.ts'
@@ -55,7 +56,11 @@ if (mode === 'gc') {
   })
   process.stdin.resume()
   let rounds = 0
-  for (; !ended; rounds++) for await (const _ of collectGarbage(repo)) if (ended) break
+  for (; !ended; rounds++) {
+    for await (const _ of collectGarbage(repo)) if (ended) break
+    // A collection that finds nothing to do may end without a turn of the event loop, and the end of input needs one.
+    await setImmediate()
+  }
   process.stdout.write(`${rounds} rounds\n`)
 } else if (mode === 'loop') {
   for (let round = 0; ; round++) {
