@@ -22,7 +22,6 @@ interface Result {
 
 const STEP_TIMEOUT_MS = 30 * 60_000
 const FILE_TIMEOUT_MS = 5 * 60_000
-const E2E_JOBS = 1
 
 /** Runs a program to its end, or to the end of its time: then it is killed with all that it started. */
 function run(
@@ -114,19 +113,14 @@ async function nodeTest(files: readonly string[], timeoutMs?: number): Promise<R
  * tried once more, alone, and said to be flaky when it passes then. A flaky test is a bug; it does not stop the others.
  */
 async function endToEnd(): Promise<void> {
-  const files = testFiles('test/e2e')
-  const again: { file: string; text: string }[] = []
-  const worker = async (): Promise<void> => {
-    for (let file = files.shift(); file !== undefined; file = files.shift()) {
-      const first = await nodeTest([file], FILE_TIMEOUT_MS)
-      if (first.status === 0) count(file, first, TAP)
-      else again.push({ file, text: first.text })
+  for (const file of testFiles('test/e2e')) {
+    const first = await nodeTest([file], FILE_TIMEOUT_MS)
+    if (first.status === 0) {
+      count(file, first, TAP)
+      continue
     }
-  }
-  await Promise.all(Array.from({ length: E2E_JOBS }, worker))
-  for (const { file, text } of again) {
     const second = await nodeTest([file], FILE_TIMEOUT_MS)
-    if (second.status === 0) console.log(`flaky: ${file}\n${text}`)
+    if (second.status === 0) console.log(`flaky: ${file}\n${first.text}`)
     count(file, second, TAP)
   }
 }
