@@ -3,6 +3,7 @@ import { Failure } from '../contract/failure.ts'
 import { AUTO, defaultAddresses, flatfsSpec, packsSpec } from './config-defaults.ts'
 import { putAt } from './config-values.ts'
 import type { Config } from './roles.ts'
+import { UNREACHABLE_NETWORKS } from './unreachable-networks.ts'
 
 /** A named set of config changes. */
 export interface Profile {
@@ -12,29 +13,6 @@ export interface Profile {
   /** Changes the config it is given. */
   transform(config: Config): void | Promise<void>
 }
-
-/** Addresses that no peer on the internet can be reached at. */
-const SERVER_FILTERS = [
-  '/ip4/10.0.0.0/ipcidr/8',
-  '/ip4/100.64.0.0/ipcidr/10',
-  '/ip4/127.0.0.0/ipcidr/8',
-  '/ip4/169.254.0.0/ipcidr/16',
-  '/ip4/172.16.0.0/ipcidr/12',
-  '/ip4/192.0.0.0/ipcidr/24',
-  '/ip4/192.0.2.0/ipcidr/24',
-  '/ip4/192.168.0.0/ipcidr/16',
-  '/ip4/198.18.0.0/ipcidr/15',
-  '/ip4/198.51.100.0/ipcidr/24',
-  '/ip4/203.0.113.0/ipcidr/24',
-  '/ip4/240.0.0.0/ipcidr/4',
-  '/ip6/::/ipcidr/3',
-  '/ip6/::1/ipcidr/128',
-  '/ip6/100::/ipcidr/64',
-  '/ip6/2001:2::/ipcidr/48',
-  '/ip6/2001:db8::/ipcidr/32',
-  '/ip6/fc00::/ipcidr/7',
-  '/ip6/fe80::/ipcidr/10',
-]
 
 const unixfsV0: Profile = {
   description: 'CIDs as in 2015: CIDv0, no raw leaves, chunks of 256 KiB, folders sharded by the size of their links.',
@@ -105,7 +83,7 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
   'local-discovery': {
     description: 'Find peers in the local network: the inverse of server.',
     transform(config) {
-      const keep = (list: readonly unknown[]) => list.filter(entry => !SERVER_FILTERS.includes(String(entry)))
+      const keep = (list: readonly unknown[]) => list.filter(entry => !UNREACHABLE_NETWORKS.includes(String(entry)))
       putAll(config, {
         'Addresses.NoAnnounce': keep(listAt(config, 'Addresses', 'NoAnnounce')),
         'Swarm.AddrFilters': keep(listAt(config, 'Swarm', 'AddrFilters')),
@@ -137,7 +115,7 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
   server: {
     description: 'Neither search nor announce in local networks: for machines with a public address.',
     transform(config) {
-      const added = (list: readonly unknown[]) => [...new Set([...list, ...SERVER_FILTERS])]
+      const added = (list: readonly unknown[]) => [...new Set([...list, ...UNREACHABLE_NETWORKS])]
       putAll(config, {
         'Addresses.NoAnnounce': added(listAt(config, 'Addresses', 'NoAnnounce')),
         'Swarm.AddrFilters': added(listAt(config, 'Swarm', 'AddrFilters')),

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer, request, type Server } from 'node:http'
+import { Agent, createServer, request, type Server } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text as textOf } from 'node:stream/consumers'
 import { after, before, test } from 'node:test'
 import { type Call, type Command, defineCommand, type Executor } from '../contract/command.ts'
 import { Failure } from '../contract/failure.ts'
@@ -490,4 +491,18 @@ test('what is no HTTP costs its own connection only', async () => {
     await new Promise(resolve => socket.once('close', resolve))
   }
   assert.equal((await post('echo/all?arg=a')).status, 200)
+})
+
+test('what is asked once the daemon stops is refused, on an open connection too, though its answer would be there', async () => {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  const ask = async (): Promise<string> => {
+    const asked = request({ socketPath, agent, method: 'POST', path: '/api/v0/echo/all?arg=a' }).end()
+    const [response] = await once(asked, 'response')
+    return `${response.statusCode} ${await textOf(response)}`
+  }
+  assert.match(await ask(), /^200 .*"rest":\["a"\]/)
+  stopping.abort(new DOMException('stopping', 'AbortError'))
+  assert.match(await ask(), /^500 .*the node is stopping/)
+  await assert.rejects(Array.fromAsync(overTcp().execute(echo, call(echo, { first: 'a' }))), { kind: 'interrupted' })
+  agent.destroy()
 })

@@ -127,6 +127,8 @@ async function carryOut(
   const reply = new Reply(response, outputKind(command, wire.input), headers)
   const limits = callSignal(options.signal, wire.timeoutMs, response)
   try {
+    // A daemon that is told to stop takes nothing more, also on connections that are open still.
+    options.signal.throwIfAborted()
     const source = boundary === undefined ? none() : readUpload(bodyOf(request), boundary, { trustsPaths: door.isOwn })
     const input = wire.fromBody === undefined ? wire.input : await inputFromBody(command, wire, source)
     command.check?.(input as never)

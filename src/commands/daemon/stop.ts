@@ -22,13 +22,13 @@ export const daemonStop = defineCommand({
     if (address === undefined || !(await isRepo(repoPath))) {
       throw new Failure('needs-daemon', `no daemon is running on the repo at ${repoPath}`)
     }
-    for await (const _ of remoteExecutor({ address }).execute(shutdown, {
-      input: {},
-      globals: { ...globals, set: [] },
-      signal,
-      source,
-    })) {
-      // It answers with nothing.
+    try {
+      await Array.fromAsync(
+        remoteExecutor({ address }).execute(shutdown, { input: {}, globals: { ...globals, set: [] }, signal, source }),
+      )
+    } catch (error) {
+      // Somebody else has told it before.
+      if (signal.aborted || !(error instanceof Failure) || error.kind !== 'interrupted') throw error
     }
     const lock = await KernelLock.wait(layoutOf(repoPath).daemonLock, 'exclusive', {
       timeoutMs: globals.lockTimeoutMs,

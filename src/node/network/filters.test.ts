@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { multiaddr } from '@multiformats/multiaddr'
 import { Failure } from '../../contract/failure.ts'
-import { AddressFilters, isMask, privateNetworks } from './filters.ts'
+import { AddressFilters, isMask, unreachableNetworks } from './filters.ts'
 
 test('a mask matches the addresses of its network, to the bit', () => {
   const filters = new AddressFilters(['/ip4/10.1.128.0/ipcidr/17', '/ip6/fd00::/ipcidr/9', '/ip4/1.2.3.4/ipcidr/32'])
@@ -43,12 +43,25 @@ test('what is no mask is refused as a usage failure', () => {
   assert.ok(!isMask('/ip4/1.2.3.4/tcp/8'))
 })
 
-test('private networks are those that the internet does not reach', () => {
-  const reserved = privateNetworks()
-  for (const ip of ['10.9.9.9', '100.64.0.1', '127.1.1.1', '169.254.1.1', '172.31.0.1', '192.168.0.1']) {
+test('the internet does not reach private networks, nor those of examples', () => {
+  const reserved = unreachableNetworks()
+  for (const ip of [
+    '10.9.9.9',
+    '100.64.0.1',
+    '127.1.1.1',
+    '169.254.1.1',
+    '172.31.0.1',
+    '192.168.0.1',
+    '192.0.2.1',
+    '198.51.100.1',
+    '203.0.113.255',
+  ]) {
     assert.ok(reserved.matches(multiaddr(`/ip4/${ip}/tcp/1`)), ip)
   }
-  for (const ip of ['8.8.8.8', '100.128.0.1', '172.32.0.1', '193.168.0.1']) {
+  for (const ip of ['2001:db8:1::1', 'fe80::1', 'fd00::1', '::1'])
+    assert.ok(reserved.matches(multiaddr(`/ip6/${ip}/tcp/1`)), ip)
+  assert.ok(!reserved.matches(multiaddr('/ip6/2606:4700::1111/tcp/1')))
+  for (const ip of ['8.8.8.8', '100.128.0.1', '172.32.0.1', '193.168.0.1', '192.0.3.1', '203.0.114.1']) {
     assert.ok(!reserved.matches(multiaddr(`/ip4/${ip}/tcp/1`)), ip)
   }
 })

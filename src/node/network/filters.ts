@@ -1,5 +1,6 @@
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { Failure } from '../../contract/failure.ts'
+import { UNREACHABLE_NETWORKS } from '../../repo/unreachable-networks.ts'
 
 interface Mask {
   readonly text: string
@@ -80,20 +81,7 @@ function contains({ network, bits }: Mask, ip: Uint8Array): boolean {
   return rest === 0 || ((ip[whole] ?? 0) ^ (network[whole] ?? 0)) >> (8 - rest) === 0
 }
 
-/** Networks that the internet does not reach. */
-const PRIVATE = [
-  '/ip4/10.0.0.0/ipcidr/8',
-  '/ip4/100.64.0.0/ipcidr/10',
-  '/ip4/127.0.0.0/ipcidr/8',
-  '/ip4/169.254.0.0/ipcidr/16',
-  '/ip4/172.16.0.0/ipcidr/12',
-  '/ip4/192.168.0.0/ipcidr/16',
-  '/ip6/::1/ipcidr/128',
-  '/ip6/fc00::/ipcidr/7',
-  '/ip6/fe80::/ipcidr/10',
-]
-
-/** Returns the networks that only this machine, or the local network, reaches. */
-export function privateNetworks(): AddressFilters {
-  return new AddressFilters(PRIVATE)
+/** Returns the networks that the internet does not reach. */
+export function unreachableNetworks(): AddressFilters {
+  return new AddressFilters(UNREACHABLE_NETWORKS)
 }

@@ -31,9 +31,6 @@ const UPGRADE_TIMEOUT_MS = 10_000
 const NEGOTIATION_TIMEOUT_MS = 10_000
 /** Inbound connections that are being negotiated. */
 const PENDING_INBOUND_MAX = 1_024
-/** A peer that does not answer is given up, but not while its line is full of what it was sent. */
-const PING_INTERVAL_MS = 30_000
-const PING_TIMEOUT_MS = { minTimeout: 20_000, maxTimeout: 60_000 }
 
 export interface OptionsInput {
   readonly base: PartBase
@@ -79,7 +76,8 @@ export async function libp2pOptions(input: OptionsInput): Promise<Libp2pOptions>
       // The gater counts what is open for each network, as the reference implementation does.
       inboundConnectionThreshold: Number.MAX_SAFE_INTEGER,
     },
-    connectionMonitor: { pingInterval: PING_INTERVAL_MS, pingTimeout: PING_TIMEOUT_MS },
+    // The muxer sees to it that who is gone is let go.
+    connectionMonitor: { enabled: false },
     ...(input.swarmKey === undefined ? {} : { connectionProtector: await protector(input.swarmKey) }),
     ...(countsBytes ? { metrics: () => input.bandwidth.metrics() } : {}),
     services: { identify: identify(), identifyPush: identifyPush(), ping: ping(), ...services, ...input.services },

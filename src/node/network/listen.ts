@@ -2,7 +2,7 @@ import { networkInterfaces } from 'node:os'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { Failure } from '../../contract/failure.ts'
 import type { Config } from '../../repo/roles.ts'
-import { type AddressFilters, privateNetworks } from './filters.ts'
+import { type AddressFilters, unreachableNetworks } from './filters.ts'
 import { flagAt, textsAt } from './settings.ts'
 
 /** Protocols of transports that this program does not speak. */
@@ -41,7 +41,7 @@ export function isLoopbackOnly(listen: readonly string[]): boolean {
 
 /** Returns true when one of the addresses is, or stands for, an address of this machine that the internet can reach. */
 export function hasPublicAddress(listen: readonly string[]): boolean {
-  const reserved = privateNetworks()
+  const reserved = unreachableNetworks()
   return listen.some(address =>
     WILDCARD.test(`${address}/`) ? interfaceIsPublic(reserved) : isPublic(multiaddr(address), reserved),
   )

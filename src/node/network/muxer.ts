@@ -1,5 +1,6 @@
 import { yamux } from '@chainsafe/libp2p-yamux'
 import type { StreamMuxerFactory } from '@libp2p/interface'
+import { closedWhenSilent } from './keep-alive.ts'
 import type { Components } from './parts.ts'
 
 const STREAMS_MAX = 1_000
@@ -22,8 +23,8 @@ interface Inside {
 }
 
 /**
- * Returns yamux, which says less often how much may be sent: when half of the window is used, as Go's does, and not
- * after each piece of data. That saves a small packet, and whatever it wakes at the other end, for each of them.
+ * Returns yamux, which closes connections whose other end is silent, and says less often how much may be sent: when half
+ * of the window is used, as Go's does, and not after each piece of data. That saves a small packet, and whatever it wakes at the other end, for each of them.
  */
 export function muxer(): (components: Components) => StreamMuxerFactory {
   const create = yamux({
@@ -38,7 +39,7 @@ export function muxer(): (components: Components) => StreamMuxerFactory {
   return () => {
     const factory = create()
     const createStreamMuxer = factory.createStreamMuxer.bind(factory)
-    factory.createStreamMuxer = connection => withFewUpdates(createStreamMuxer(connection))
+    factory.createStreamMuxer = connection => closedWhenSilent(withFewUpdates(createStreamMuxer(connection)))
     return factory
   }
 }

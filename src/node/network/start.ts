@@ -6,6 +6,7 @@ import { Failure } from '../../contract/failure.ts'
 import type { Node } from '../node.ts'
 import { BandwidthCounter } from './bandwidth.ts'
 import { ConnectionLimits } from './connection-limits.ts'
+import { listConnectionsOnce } from './connection-list.ts'
 import { Discovery } from './discovery.ts'
 import { createExchange } from './exchange.ts'
 import { AddressFilters } from './filters.ts'
@@ -110,6 +111,7 @@ async function startLibp2p(base: PartBase, { signal, onWarning }: StartOptions):
       inside: (inside: Components) => {
         components = inside
         paceRandomWalks(inside)
+        listConnectionsOnce(inside)
         return {}
       },
     }),

@@ -6,7 +6,8 @@ import type { Waiting } from '../../repo/roles.ts'
 import { parsePeer, parseTarget, withoutPeer } from './addresses.ts'
 import type { ConnectionLimits } from './connection-limits.ts'
 import { dialFailure } from './dial-failure.ts'
-import { type AddressFilters, privateNetworks } from './filters.ts'
+import { type AddressFilters, unreachableNetworks } from './filters.ts'
+import { roundTripMs } from './keep-alive.ts'
 import type { PeerAddresses, PeerConnection, PeerIdentity, Swarm } from './network.ts'
 import type { Components, PartContext } from './parts.ts'
 import { pingOnce } from './ping.ts'
@@ -32,7 +33,7 @@ class LibSwarm implements Swarm {
   readonly #components: Components
   readonly #filters: AddressFilters
   readonly #limits: ConnectionLimits
-  readonly #private = privateNetworks()
+  readonly #unreachable = unreachableNetworks()
   readonly #closing: AbortSignal
 
   constructor({ libp2p, components, signal }: PartContext, { filters, limits }: SwarmRoles) {
@@ -56,7 +57,7 @@ class LibSwarm implements Swarm {
       peer: connection.remotePeer.toString(),
       address: withoutPeer(connection.remoteAddr),
       direction: connection.direction,
-      latencyMs: connection.rtt,
+      latencyMs: connection.rtt ?? roundTripMs(connection),
       streams: connection.streams.map(stream => stream.protocol ?? ''),
     }))
   }
@@ -147,7 +148,7 @@ class LibSwarm implements Swarm {
     const reachable: string[] = []
     const unknown: string[] = []
     for (const { multiaddr: address, verified, type } of this.#components.addressManager.getAddressesWithMetadata()) {
-      if (type === 'transport' && this.#private.matches(address)) continue
+      if (type === 'transport' && this.#unreachable.matches(address)) continue
       // It is the relay that is reached there.
       if (address.toString().includes('/p2p-circuit')) continue
       if (verified) reachable.push(withoutPeer(address))
