@@ -1,6 +1,6 @@
 /** The program under test, run as a user would: the executable, or what TSIPFS_BIN names. */
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
@@ -107,6 +107,16 @@ export function memoryPeak(pid: number): number {
   } catch {
     return 0
   }
+}
+
+/** Returns how many files and sockets a process has open. */
+export function openFiles(pid: number): number {
+  return readdirSync(`/proc/${pid}/fd`).length
+}
+
+/** Returns a number of peers, or the one that TSIPFS_CROWD asks for: the tests at the size that is promised take long. */
+export function crowdOf(initial: number): number {
+  return Number(process.env.TSIPFS_CROWD ?? initial)
 }
 
 /** Resolves when the output of a program has matched. Throws when it ends before, or the time is over. */

@@ -10,9 +10,13 @@ function pinging() {
   const answer = Promise.withResolvers<number>()
   const closed = Promise.withResolvers<string>()
   const seen: unknown[] = []
+  let asked = 0
   const muxer = {
     rtt: -1,
-    ping: async (): Promise<number> => await answer.promise,
+    ping: async (): Promise<number> => {
+      asked += 1
+      return await answer.promise
+    },
     onData: (data: unknown): void => void seen.push(data),
     maConn: {
       abort(error: Error): void {
@@ -22,7 +26,7 @@ function pinging() {
     },
   }
   const watched = closedWhenSilent(muxer as unknown as StreamMuxer, SILENCE_MS) as unknown as typeof muxer
-  return { muxer: watched, answer, closed: closed.promise, seen }
+  return { muxer: watched, answer, closed: closed.promise, seen, asked: () => asked }
 }
 
 test('a peer that answers stays', async () => {
@@ -59,4 +63,15 @@ test('the round trip of a connection is that of its muxer, once there is one', (
   for (const connection of [{ muxer: { rtt: -1 } }, { muxer: null }, {}]) {
     assert.equal(roundTripMs(connection), undefined)
   }
+})
+
+test('a peer that has sent something since the last ping is not asked', async () => {
+  const { muxer, answer, asked } = pinging()
+  answer.resolve(5)
+  assert.equal(await muxer.ping(), 5)
+  muxer.onData('data')
+  assert.equal(await muxer.ping(), 5)
+  assert.equal(asked(), 1)
+  await muxer.ping()
+  assert.equal(asked(), 2)
 })

@@ -19,11 +19,18 @@ export function closedWhenSilent<T extends StreamMuxer>(muxer: T, silenceMsMax: 
   const ping = muxer.ping.bind(muxer)
   const onData = muxer.onData.bind(muxer)
   let heard = 0
+  let heardBefore = 0
+  let lastMs = -1
   muxer.onData = data => {
     heard += 1
     onData(data)
   }
   muxer.ping = async options => {
+    // Whoever has sent something since need not be asked: most peers ping, too.
+    if (lastMs >= 0 && heard > heardBefore) {
+      heardBefore = heard
+      return lastMs
+    }
     const answer = ping(options)
     const over = new AbortController()
     void answer.catch(() => undefined).finally(() => over.abort())
@@ -31,7 +38,9 @@ export function closedWhenSilent<T extends StreamMuxer>(muxer: T, silenceMsMax: 
       // The answer may stand behind much else on a slow line: whoever sends something is not gone.
       if (heard === before) muxer.maConn.abort(new Error('the peer is silent'))
     }
-    return await answer
+    lastMs = await answer
+    heardBefore = heard
+    return lastMs
   }
   return muxer
 }
