@@ -8,23 +8,23 @@ import type { FetchState } from '../node/exchange.ts'
 import { argumentsOfRuns } from './arguments.ts'
 import type { CiOutputs, CiSystem } from './ci.ts'
 import { coloursOf, wantsColour } from './colour.ts'
-import { renderJson, renderTemplate, renderXml } from './encode.ts'
+import { renderJson, renderXml } from './encode.ts'
+import { escapeControls } from './escape-controls.ts'
 import { chooseExecutor } from './executors.ts'
 import { type Found, findCommand } from './find-command.ts'
 import { type GlobalValues, milliseconds, toGlobals } from './global-options.ts'
 import { commandHelp, groupHelp, type HelpRow, programHelp } from './help.ts'
 import { type Parsed, parse } from './parse.ts'
 import { createProgress, fetchText, type ProgressKind } from './progress.ts'
+import type { Template } from './template.ts'
 import { openTickets } from './tickets.ts'
 
 /** Runs one command line and returns the exit status. Prints failures; throws nothing. */
 export async function run(io: Io): Promise<number> {
-  // Until the options are parsed, a failure in JSON can only be guessed from the words.
-  const style = styleOf(io.args)
   try {
     return await runCommandLine(io)
   } catch (error) {
-    return await report(error, io, style)
+    return await report(error, io)
   }
 }
 
@@ -88,7 +88,8 @@ async function runOnce(command: Command, asked: Parsed, caller: Caller): Promise
   const globals =
     peers.length === 0 ? caller.globals : { ...caller.globals, peers: [...caller.globals.peers, ...peers] }
   const progress = progressKind(command, parsed, io)
-  const input = Object.hasOwn(command.params, 'progress') ? withProgress(parsed, progress) : parsed.input
+  const template = await templateOf(command, parsed.globals)
+  const input = Object.hasOwn(command.params, 'progress') ? withProgress(parsed, progress, template) : parsed.input
   command.check?.(input)
   const source = await openSource(command, input, parsed, caller)
   let length: number | undefined
@@ -112,7 +113,7 @@ async function runOnce(command: Command, asked: Parsed, caller: Caller): Promise
   const results = executor.execute(command, call)
   const outputs = command.receive?.(results, input, { io, globals, signal }) ?? results
   try {
-    await show(command, ci === undefined ? outputs : ci.outputs.watch(outputs), view, parsed.globals)
+    await show(command, ci === undefined ? outputs : ci.outputs.watch(outputs), view, parsed.globals, template)
   } finally {
     await view.progress.clear()
   }
@@ -150,7 +151,7 @@ async function runEach(command: Command, runs: readonly Parsed[], caller: Caller
       if (signal.aborted || !isOwn) throw error
       kinds.add(failure.kind)
       failed += 1
-      await report(error, io, styleOf(io.args))
+      await report(error, io)
     }
   }
   if (failed === 0) return
@@ -176,7 +177,8 @@ async function* cutShort(input: AsyncIterable<Uint8Array>, signal: AbortSignal):
 }
 
 /** A progress switch that was not given follows the terminal: a command then only reports what somebody sees. */
-function withProgress({ input, given }: Parsed, kind: ProgressKind): Call['input'] {
+function withProgress({ input, given }: Parsed, kind: ProgressKind, template: Template | undefined): Call['input'] {
+  if (template !== undefined) return { ...input, progress: false }
   return given.has('progress') ? input : { ...input, progress: kind !== 'none' }
 }
 
@@ -187,7 +189,7 @@ function progressKind(command: Command, parsed: Parsed, io: Io): ProgressKind {
     if (parsed.input.progress === false) return 'none'
     return io.terminal.err ? 'bar' : 'plain'
   }
-  const isQuiet = encodingOf(parsed.globals) !== 'text'
+  const isQuiet = encodingOf(parsed.globals) !== 'text' || textOf(parsed.globals.template) !== undefined
   return io.terminal.err && !isQuiet && io.env.TERM !== 'dumb' ? 'bar' : 'none'
 }
 
@@ -241,11 +243,20 @@ function nullTerminated(out: Sink): Sink {
   }
 }
 
-async function show(command: Command, outputs: AsyncIterable<Output>, view: View, values: GlobalValues): Promise<void> {
+async function templateOf(command: Command, values: GlobalValues): Promise<Template | undefined> {
+  const text = textOf(values.template)
+  return text === undefined ? undefined : new (await import('./template.ts')).Template(text, command)
+}
+
+async function show(
+  command: Command,
+  outputs: AsyncIterable<Output>,
+  view: View,
+  values: GlobalValues,
+  template: Template | undefined,
+): Promise<void> {
   const encoding = encodingOf(values)
-  const template = textOf(values.template)
-  const end = values.null === true ? '\0' : '\n'
-  if (template !== undefined) return await renderTemplate(outputs, template, end, view)
+  if (template !== undefined) return await template.print(outputs, values.null === true ? '\0' : '\n', view)
   // Bytes have one form, and a command that saves them in files does so whatever the encoding.
   if (command.output === 'bytes' && command.render !== undefined) return await command.render(outputs, view)
   if (encoding === 'json') return await renderJson(outputs, view)
@@ -321,15 +332,16 @@ function editDistance(a: string, b: string): number {
   return row[b.length] ?? 0
 }
 
-function styleOf(args: readonly string[]): { json: boolean; debug: boolean } {
-  return { json: wantsJson(args), debug: args.includes('--debug') || args.includes('-D') }
-}
-
-function wantsJson(args: readonly string[]): boolean {
-  return args.some(
+/** Whether the words ask for failures in JSON: they are all there is when the options cannot be parsed. */
+async function wantsJson(args: readonly string[]): Promise<boolean> {
+  const isAsked = args.some(
     (token, index) =>
-      /^--enc(oding)?=json$|^--json$/.test(token) || (/^--enc(oding)?$/.test(token) && args[index + 1] === 'json'),
+      /^--enc(oding)?=json$/.test(token) || (/^--enc(oding)?$/.test(token) && args[index + 1] === 'json'),
   )
+  if (isAsked || !args.includes('--json')) return isAsked
+  // To some commands it says something else.
+  const command = await commands[commandOf(args).path]?.()
+  return command === undefined || !Object.hasOwn(command.params, 'json')
 }
 
 function isTimeout(error: unknown): boolean {
@@ -337,12 +349,14 @@ function isTimeout(error: unknown): boolean {
 }
 
 /** Prints a failure and returns its status. A closed pipe, an interrupt: nothing is left to say. */
-async function report(error: unknown, io: Io, style: { json: boolean; debug: boolean }): Promise<number> {
+async function report(error: unknown, io: Io): Promise<number> {
   const failure = toFailure(error, io.signal)
   const { status } = EXIT_STATUS[failure.kind]
   if (failure.kind === 'closed-pipe' || failure.quiet) return status
-  const lines = style.json ? [JSON.stringify(failureToRecord(failure))] : failureLines(failure, style.debug)
-  const annotation = style.json ? undefined : await annotationOf(failure, io)
+  const isJson = await wantsJson(io.args)
+  const isDebug = io.args.includes('--debug') || io.args.includes('-D')
+  const lines = isJson ? [JSON.stringify(failureToRecord(failure))] : failureLines(failure, isDebug)
+  const annotation = isJson ? undefined : await annotationOf(failure, io)
   if (annotation !== undefined) lines.push(annotation)
   // Standard error itself may be gone; the status still tells.
   await io.err.write(`${lines.join('\n')}\n`).catch(() => undefined)
@@ -379,15 +393,10 @@ function pathOf(error: unknown): string {
 }
 
 function failureLines(failure: Failure, debug: boolean): string[] {
-  const lines = [`Error: ${oneLine(failure.message)}`]
-  if (failure.hint !== undefined) lines.push(`hint: ${oneLine(failure.hint)}`)
+  const lines = [`Error: ${escapeControls(failure.message)}`]
+  if (failure.hint !== undefined) lines.push(`hint: ${escapeControls(failure.hint)}`)
   const showsStack = failure.kind === 'bug' || debug
   const cause = failure.cause ?? failure
   if (showsStack && cause instanceof Error && cause.stack !== undefined) lines.push(cause.stack)
   return lines
-}
-
-/** Control characters in names must not reach a terminal. */
-function oneLine(text: string): string {
-  return text.replace(/[\x00-\x1f\x7f]/g, character => JSON.stringify(character).slice(1, -1))
 }

@@ -1,5 +1,6 @@
 import { type BigIntStats, closeSync, fstatSync, lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs'
 import { Failure, systemFailure } from '../contract/failure.ts'
+import { fileMetadata } from '../contract/file-metadata.ts'
 import type { SourceEntry } from '../contract/source.ts'
 import { nameFromBytes, nameToBytes } from '../contract/surrogate-escape.ts'
 import { descriptorReader, openFile, readDescriptor, readPipe, readWhole, systemPath } from './local-file.ts'
@@ -61,10 +62,10 @@ export async function* walkTree(named: Place, rules: TreeRules, signal: AbortSig
       rules.entering?.(place.path, stat.ino)
       const entries = ifThere(rules, () => entriesOf(here, rules)) ?? []
       open.push({ ...place, entries, at: 0, device: stat.dev, inode: stat.ino })
-      yield { path: place.name, type: 'directory', ...metadataOf(stat) }
+      yield { path: place.name, type: 'directory', ...fileMetadata(stat) }
     } else if (stat.isSymbolicLink()) {
       const target = ifThere(rules, () => targetOf(here))
-      if (target !== undefined) yield { path: place.name, type: 'symlink', ...metadataOf(stat), target }
+      if (target !== undefined) yield { path: place.name, type: 'symlink', ...fileMetadata(stat), target }
     } else if (stat.isFIFO() && place === named) {
       yield { path: place.name, type: 'file', content: () => readPipe(named.path, named.shown) }
     } else throw unknownType(place)
@@ -124,14 +125,6 @@ function statOf({ path, shown }: Place, { followsLinks }: TreeRules): BigIntStat
   }
 }
 
-function metadataOf(stat: BigIntStats): Pick<SourceEntry, 'mode' | 'mtime'> {
-  const nanoseconds = BigInt.asUintN(64, ((stat.mtimeNs % SECOND) + SECOND) % SECOND)
-  const seconds = Number((stat.mtimeNs - nanoseconds) / SECOND)
-  return { mode: Number(stat.mode & 0o7777n), mtime: { seconds, nanoseconds: Number(nanoseconds) } }
-}
-
-const SECOND = 1_000_000_000n
-
 /** Returns the entry of a file that is open, and stays so until the next entry is asked for. */
 function fileEntry(place: Place, fd: number): SourceEntry {
   const { name, path, shown } = place
@@ -141,7 +134,7 @@ function fileEntry(place: Place, fd: number): SourceEntry {
   return {
     path: name,
     type: 'file',
-    ...metadataOf(stat),
+    ...fileMetadata(stat),
     size,
     inode: stat.ino,
     localPath: path,

@@ -30,6 +30,12 @@ export function escapeName(name: string): string {
   return needed ? text : name
 }
 
+/** Returns how names are shown: escaped, but where NUL ends each line as they are, as long as they hold none. */
+export function nameText(lineEnd: string | undefined): (name: string) => string {
+  if (lineEnd !== '\0') return escapeName
+  return name => (name.includes('\0') ? escapeName(name) : name)
+}
+
 function escapeCharacter(character: string): string {
   const known = ESCAPES[character]
   if (known !== undefined) return known

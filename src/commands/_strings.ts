@@ -9,8 +9,9 @@ export interface Strings {
 /** Prints one text a line. */
 export async function renderStrings<P extends Params>(
   outputs: AsyncIterable<Strings>,
-  { out }: View<P>,
+  { out, lineEnd }: View<P>,
 ): Promise<void> {
-  const { escapeName } = await import('./_escape.ts')
-  for await (const { Strings } of outputs) for (const line of Strings ?? []) await out.write(`${escapeName(line)}\n`)
+  const { nameText } = await import('./_escape.ts')
+  const named = nameText(lineEnd)
+  for await (const { Strings } of outputs) for (const line of Strings ?? []) await out.write(`${named(line)}\n`)
 }

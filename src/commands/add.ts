@@ -2,7 +2,7 @@ import { type Caller, type Context, defineCommand, type View } from '../contract
 import { Failure } from '../contract/failure.ts'
 import { choice, files, flag, type Input, int, text, texts } from '../contract/params.ts'
 import type { AddRecord } from '../node/importer/add-record.ts'
-import { escapeName } from './_escape.ts'
+import { escapeName, nameText } from './_escape.ts'
 import { LineWriter } from './_lines.ts'
 
 /** What `run` yields: how far a file is (`Bytes`), or what was added (`Hash`). */
@@ -216,6 +216,7 @@ async function expectation(text: string | undefined) {
 async function renderAdded(outputs: AsyncIterable<Added>, view: View<typeof params>): Promise<void> {
   const { input, out, progress, lineEnd } = view
   const lines = new LineWriter(out, lineEnd)
+  const named = nameText(lineEnd)
   let last: string | undefined
   let before = 0
   let current = 0
@@ -237,7 +238,7 @@ async function renderAdded(outputs: AsyncIterable<Added>, view: View<typeof para
       last = Hash
       if (input.quieter && !input.watch) continue
       await progress.clear()
-      const wait = lines.write(input.quiet || input.quieter ? Hash : `added ${Hash} ${escapeName(Name)}`)
+      const wait = lines.write(input.quiet || input.quieter ? Hash : `added ${Hash} ${named(Name)}`)
       if (wait !== undefined) await wait
     }
   } catch (error) {

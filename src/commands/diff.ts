@@ -94,8 +94,9 @@ export const diff = defineCommand({
     if (input.exitCode && found.length > 0) throw differ()
   },
   async render(outputs, { input, out, colour, lineEnd }) {
-    const [{ LineWriter }, { escapeName }] = await Promise.all([import('./_lines.ts'), import('./_escape.ts')])
+    const [{ LineWriter }, { nameText }] = await Promise.all([import('./_lines.ts'), import('./_escape.ts')])
     const text = new LineWriter(out, lineEnd)
+    const named = nameText(lineEnd)
     const counts = { added: 0, removed: 0, changed: 0, bytesAdded: 0, bytesRemoved: 0 }
     const paint = { added: colour.green, removed: colour.red, changed: colour.yellow }
     let failure: unknown
@@ -104,7 +105,7 @@ export const diff = defineCommand({
         counts[Change] += 1
         counts.bytesRemoved += OldSize ?? 0
         counts.bytesAdded += NewSize ?? 0
-        const path = lineEnd === undefined ? escapeName(Path) : Path
+        const path = named(Path)
         if (input.nameOnly) await text.write(path)
         else if (!input.stat) {
           await text.write(paint[Change](`${LETTERS[Change]}\t${OldSize ?? '-'}\t${NewSize ?? '-'}\t${path}`))

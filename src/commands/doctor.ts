@@ -1,4 +1,5 @@
 import { type Context, defineCommand, type Plain } from '../contract/command.ts'
+import { displayWidth } from '../contract/display-width.ts'
 import { Failure, isAbort } from '../contract/failure.ts'
 import { flag, type Input, optionalArgument, text } from '../contract/params.ts'
 import type { Finding } from '../node/doctor.ts'
@@ -80,7 +81,7 @@ function folded(text: string, columns: number): string {
   const lines: string[] = []
   let line = ''
   for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > columns) {
+    if (line !== '' && displayWidth(line) + 1 + displayWidth(word) > columns) {
       lines.push(line)
       line = word
     } else line = line === '' ? word : `${line} ${word}`

@@ -74,14 +74,15 @@ export const du = defineCommand({
     }
   },
   async render(outputs, { input, out, lineEnd }) {
-    const [{ LineWriter }, { escapeName }] = await Promise.all([import('./_lines.ts'), import('./_escape.ts')])
+    const [{ LineWriter }, { nameText }] = await Promise.all([import('./_lines.ts'), import('./_escape.ts')])
     const text = new LineWriter(out, lineEnd)
+    const named = nameText(lineEnd)
     const show = (bytes: number): string => (input.human ? sizeText(bytes) : String(bytes))
     let total = 0
     for await (const { Path, Size, Content } of outputs) {
       const bytes = input.apparentSize ? Content : Size
       if (input.path.includes(Path)) total += bytes
-      await text.write(`${show(bytes)}\t${lineEnd === undefined ? escapeName(Path) : Path}`)
+      await text.write(`${show(bytes)}\t${named(Path)}`)
     }
     if (input.total) await text.write(`${show(total)}\ttotal`)
     await text.flush()

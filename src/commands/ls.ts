@@ -55,6 +55,7 @@ export const ls = defineCommand({
       },
     ],
   },
+  items: { at: 'Objects.*.Links' },
   params: {
     path: argumentList('ipfs-path', 'The folders to list', { stdin: true, complete: 'cid' }),
     headers: flag('Print headers above the columns', { short: 'v' }),
@@ -89,7 +90,8 @@ export const ls = defineCommand({
   async render(outputs, view) {
     const { alignColumns } = await import('./_table.ts')
     const { LineWriter } = await import('./_lines.ts')
-    const { escapeName } = await import('./_escape.ts')
+    const { nameText } = await import('./_escape.ts')
+    const named = nameText(view.lineEnd)
     const text = new LineWriter(view.out, view.lineEnd)
     let last = ''
     for await (const { Objects } of outputs) {
@@ -97,10 +99,11 @@ export const ls = defineCommand({
       for (const { Hash, Links } of Objects) {
         if (Hash !== last) lines.push(...(await headLines(Hash, last === '', view)))
         last = Hash
-        for (const link of Links) lines.push(entryLine(link, view, escapeName))
+        for (const link of Links) lines.push(entryLine(link, view, named))
       }
-      // Entries that come one by one cannot be aligned with those to come.
-      for (const line of alignColumns(lines, view.input.stream ? 10 : 1)) {
+      // Entries that come one by one cannot be aligned with those to come. Programs take tabs, and names with tabs in them.
+      const isAligned = view.lineEnd === undefined
+      for (const line of isAligned ? alignColumns(lines, view.input.stream ? 10 : 1) : lines) {
         const full = text.write(line)
         if (full !== undefined) await full
       }
@@ -168,13 +171,13 @@ async function headLines(hash: string, isFirst: boolean, { input }: LsView): Pro
   return lines
 }
 
-function entryLine(link: ListedLink, { input }: LsView, escapeName: (name: string) => string): string {
+function entryLine(link: ListedLink, { input }: LsView, named: (name: string) => string): string {
   const isFolder = link.Type === TYPES.directory
   const cells = [link.Hash]
   if (input.long) cells.unshift(modeText(link.Mode))
   if (input.size) cells.push(isFolder ? '-' : String(link.Size))
   if (input.long) cells.push(timeText(link.ModTime, Date.now()))
-  cells.push(`${escapeName(link.Name)}${isFolder ? '/' : ''}`)
+  cells.push(`${named(link.Name)}${isFolder ? '/' : ''}`)
   return cells.join('\t')
 }
 

@@ -79,8 +79,9 @@ export const tree = defineCommand({
     }
   },
   async render(outputs, { input, out, colour, lineEnd }) {
-    const [{ LineWriter }, { escapeName }] = await Promise.all([import('./_lines.ts'), import('./_escape.ts')])
+    const [{ LineWriter }, { nameText }] = await Promise.all([import('./_lines.ts'), import('./_escape.ts')])
     const text = new LineWriter(out, lineEnd)
+    const named = nameText(lineEnd)
     const lines = input.ascii ? ASCII : UNICODE
     const counts = { folders: 0, files: 0, bytes: 0 }
     const open: string[] = []
@@ -92,7 +93,7 @@ export const tree = defineCommand({
       if (Type === 'directory') counts.folders += Depth === 0 ? 0 : 1
       else counts.files += 1
       counts.bytes += Size
-      const name = escapeName(Name)
+      const name = named(Name)
       const shown = Type === 'directory' ? colour.blue(`${name}/`) : Type === 'symlink' ? colour.cyan(name) : name
       await text.write(`${indent}${input.cid ? `${entry.Cid}  ` : ''}${shown}${await remarks(entry, input.size)}`)
     }

@@ -71,13 +71,14 @@ export const verify = defineCommand({
     yield { Cid: formatCid(cid, globals), Ok: true, Files: counts.files, Bytes: counts.bytes } as Verified
   },
   async render(outputs, { input, out, lineEnd }) {
-    const [{ LineWriter }, { escapeName }] = await Promise.all([import('./_lines.ts'), import('./_escape.ts')])
+    const [{ LineWriter }, { nameText }] = await Promise.all([import('./_lines.ts'), import('./_escape.ts')])
     const text = new LineWriter(out, lineEnd)
+    const named = nameText(lineEnd)
     try {
       for await (const { Path, Reason, Offset, Cid, Files, Bytes } of outputs) {
         if (input.quiet) continue
         const at = Offset === undefined ? '' : ` at byte ${Offset}`
-        if (Path !== undefined) await text.write(`${Reason}${at}\t${escapeName(Path)}`)
+        if (Path !== undefined) await text.write(`${Reason}${at}\t${named(Path)}`)
         else await text.write(`${input.local} is ${Cid} (${Files} file${Files === 1 ? '' : 's'}, ${Bytes} bytes)`)
       }
     } finally {

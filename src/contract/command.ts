@@ -120,6 +120,12 @@ export interface Command<P extends Params = Params, O extends Output = Output> {
   /** The shape of each record that `run` yields, for `tsipfs schema`. None for bytes and nothing. */
   readonly result?: Shape
   /**
+   * Where items stand of which a line is printed for each (`Keys`, `Objects.*.Links`): what --template goes through.
+   * `name` is that of an item which is a single value, or of the key of one in a map; `only` says of which records, by
+   * the value of a field.
+   */
+  readonly items?: { readonly at: string; readonly name?: string; readonly only?: readonly [string, unknown] }
+  /**
    * What a CI job takes of the last record that has it: names of outputs, and where the values stand (`Cid./`).
    */
   readonly outputs?: Readonly<Record<string, string>>

@@ -55,7 +55,7 @@ export function jsonSchemaOf(shape: Shape): JsonSchema {
   }
   if (shape instanceof OneOf) return { anyOf: shape.shapes.map(jsonSchemaOf) }
   if (isList(shape)) return { type: 'array', items: jsonSchemaOf(shape[0]) }
-  const { fields, others } = fieldsOf(shape)
+  const { fields, others } = recordOf(shape)
   const required = fields.filter(field => !field.optional).map(({ name }) => name)
   return {
     type: 'object',
@@ -84,12 +84,42 @@ export function shapeProblem(shape: Shape, value: unknown, place = 'the result')
   return recordProblem(shape, new Map(Object.entries(value)), place)
 }
 
+/** Returns the shapes that a value may have at a field, or at an index of a list; `*` is any of them. */
+export function shapesAt(shape: Shape, key: string): readonly Shape[] {
+  if (typeof shape === 'string') {
+    const [kind] = kindOf(shape)
+    if (kind === 'any') return ['any']
+    return kind === 'link' && (key === '/' || key === '*') ? ['cid'] : []
+  }
+  if (shape instanceof OneOf) return shape.shapes.flatMap(one => shapesAt(one, key))
+  if (isList(shape)) return key === '*' || /^\d+$/.test(key) ? [shape[0]] : []
+  const { fields, others } = recordOf(shape)
+  if (key === '*') return [...fields.map(field => field.shape), ...(others === undefined ? [] : [others])]
+  const field = fields.find(({ name }) => name === key)
+  if (field !== undefined) return [field.shape]
+  return others === undefined ? [] : [others]
+}
+
+/** Returns true when a value of a shape may have something at the end of a path of fields and indices. */
+export function mayHave(shape: Shape, path: readonly string[]): boolean {
+  let shapes: readonly Shape[] = [shape]
+  for (const key of path) shapes = shapes.flatMap(one => shapesAt(one, key))
+  return shapes.length > 0
+}
+
+/** Returns the names of the fields that a value of a shape may have. */
+export function fieldsOf(shape: Shape): readonly string[] {
+  if (typeof shape === 'string') return kindOf(shape)[0] === 'link' ? ['/'] : []
+  if (shape instanceof OneOf) return shape.shapes.flatMap(fieldsOf)
+  return isList(shape) ? fieldsOf(shape[0]) : recordOf(shape).fields.map(({ name }) => name)
+}
+
 function recordProblem(
   shape: { readonly [field: string]: Shape },
   value: Map<string, unknown>,
   place: string,
 ): string | undefined {
-  const { fields, others } = fieldsOf(shape)
+  const { fields, others } = recordOf(shape)
   for (const { name, optional, shape: inner } of fields) {
     if (!value.has(name)) {
       if (optional) continue
@@ -135,7 +165,7 @@ interface Field {
   readonly shape: Shape
 }
 
-function fieldsOf(shape: { readonly [field: string]: Shape }): { fields: Field[]; others: Shape | undefined } {
+function recordOf(shape: { readonly [field: string]: Shape }): { fields: Field[]; others: Shape | undefined } {
   const fields = Object.entries(shape)
     .filter(([name]) => name !== '*')
     .map(([name, inner]) => {

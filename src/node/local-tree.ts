@@ -1,6 +1,7 @@
-import type { Stats } from 'node:fs'
+import type { BigIntStats } from 'node:fs'
 import { lstat, open, readdir, readlink, realpath } from 'node:fs/promises'
 import { Failure, systemFailure } from '../contract/failure.ts'
+import { fileMetadata } from '../contract/file-metadata.ts'
 import type { SourceEntry } from '../contract/source.ts'
 import { nameFromBytes, nameToBytes } from '../contract/surrogate-escape.ts'
 import type { Waiting } from '../repo/roles.ts'
@@ -27,7 +28,7 @@ export async function* readLocalTree(path: string, name: string, options: Waitin
     options.signal?.throwIfAborted()
     const { file, depth } = top
     try {
-      const stat = await lstat(file)
+      const stat = await lstat(file, { bigint: true })
       yield await entryOf(file, top.name, stat)
       if (!stat.isDirectory()) continue
       if (depth >= DEPTH_MAX) throw new Failure('failed', `${top.name}: folders are nested deeper than ${DEPTH_MAX}`)
@@ -42,15 +43,14 @@ export async function* readLocalTree(path: string, name: string, options: Waitin
   }
 }
 
-async function entryOf(file: Buffer, path: string, stat: Stats): Promise<SourceEntry> {
-  const mtime = { seconds: Math.floor(stat.mtimeMs / 1000), nanoseconds: Math.floor((stat.mtimeMs % 1000) * 1e6) }
-  const described = { path, mode: stat.mode & 0o7777, mtime }
+async function entryOf(file: Buffer, path: string, stat: BigIntStats): Promise<SourceEntry> {
+  const described = { path, ...fileMetadata(stat) }
   if (stat.isDirectory()) return { ...described, type: 'directory' }
   if (stat.isSymbolicLink()) {
     return { ...described, type: 'symlink', target: nameFromBytes(await readlink(file, { encoding: 'buffer' })) }
   }
   if (!stat.isFile()) throw new Failure('failed', `${path}: neither a file, a folder nor a symbolic link`)
-  return { ...described, type: 'file', size: stat.size, content: () => readLocal(file) }
+  return { ...described, type: 'file', size: Number(stat.size), content: () => readLocal(file) }
 }
 
 async function* readLocal(file: Buffer): AsyncIterable<Uint8Array> {

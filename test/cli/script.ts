@@ -329,12 +329,12 @@ async function exec(args: readonly string[], sign: string, state: State): Promis
 
 /** Returns in what the JSON that a command line printed is not as the command declares. */
 export async function resultProblem(args: readonly string[], stdout: string): Promise<string | undefined> {
-  if (!args.some(word => /^--(json|enc(oding)?=json)$/.test(word)) || args.includes('--null')) return undefined
+  if (!args.some(word => /^--(json|enc(oding)?=json)$/.test(word))) return undefined
   const isCommand = (path: string): boolean => Object.hasOwn(commands, path)
   const isPrefix = (path: string): boolean => Object.keys(commands).some(name => name.startsWith(`${path} `))
   const command = await commands[findCommand(args, isCommand, isPrefix).path]?.()
   if (command?.result === undefined || command.output === 'bytes') return undefined
-  for (const line of stdout.split('\n')) {
+  for (const line of stdout.split(/[\n\0]/)) {
     const problem = line === '' ? undefined : shapeProblem(command.result, JSON.parse(line))
     if (problem !== undefined) return `${command.path}: ${problem}: ${line.slice(0, 500)}`
   }

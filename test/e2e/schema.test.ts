@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { allResultFields, missingFields, recordedFields, resultFields } from '../../scripts/result-fields.ts'
 import { commands } from '../../src/commands/index.ts'
 import { EXIT_STATUS } from '../../src/contract/failure.ts'
-import { type Shape, shapeProblem } from '../../src/contract/shape.ts'
+import { maybe, type Shape, shapeProblem } from '../../src/contract/shape.ts'
 import { Daemon } from './daemons.ts'
 import { ended, Place, printed } from './program.ts'
 
@@ -319,6 +320,34 @@ async function streams(daemon: Daemon, peer: string, seen: Set<string>): Promise
     }
   }
 }
+
+test('no field that scripts rely on has gone, and new ones are noted', async () => {
+  const current = await allResultFields()
+  assert.deepEqual(missingFields(recordedFields(), current), [], 'these were promised')
+  assert.deepEqual(current, recordedFields(), "run 'npm run fields'")
+})
+
+test('what counts as a field that has gone', () => {
+  const fields = resultFields({
+    Name: 'text: a name',
+    'Size?': 'int',
+    Links: [{ 'Cid?': 'link', Names: maybe(['text']) }],
+  })
+  assert.deepEqual(fields, [
+    'Name text',
+    'Size? int',
+    'Links[].Cid? link',
+    'Links[].Names[] text',
+    'Links[].Names null',
+  ])
+  const lines = (shape: Shape): string[] => resultFields(shape).map(field => `ls: ${field}`)
+  const gone = (before: Shape, now: Shape): string[] => missingFields(lines(before), lines(now))
+  assert.deepEqual(gone({ A: 'text' }, { A: 'text', B: 'int' }), [])
+  assert.deepEqual(gone({ 'A?': 'text', B: [{ 'C?': 'int' }] }, { A: 'text', B: [{ C: 'int' }] }), [])
+  assert.deepEqual(gone({ A: 'text' }, { 'A?': 'text' }), ['ls: A text'])
+  assert.deepEqual(gone({ A: 'text' }, { A: 'int' }), ['ls: A text'])
+  assert.deepEqual(gone({ A: 'text', B: 'int' }, { A: 'text' }), ['ls: B int'])
+})
 
 test('every command is described, and failures with all their kinds', async () => {
   using place = new Place()

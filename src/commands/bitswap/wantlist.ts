@@ -17,6 +17,7 @@ export const bitswapWantlist = defineCommand({
   needs: 'daemon',
   output: 'value',
   result: { Keys: maybe(['link']) },
+  items: { at: 'Keys' },
   params: {
     peer: text('The peer whose wants to list; this node when not given', { short: 'p', complete: 'peer' }),
   },

@@ -32,6 +32,7 @@ export function bootstrapListing(path: string) {
     needs: 'repo',
     output: 'value',
     result: { Peers: ['text'] },
+    items: { at: 'Peers', name: 'Peer' },
     params: { expandAuto: flag('Show what "auto" stands for') },
     async *run(input, { node }): AsyncIterable<Peers> {
       const config = await node.repo.config.read()

@@ -12,6 +12,7 @@ export const bootstrapAdd = defineCommand({
   writes: true,
   output: 'value',
   result: { Peers: ['text'] },
+  items: { at: 'Peers', name: 'Peer' },
   params: { peer: optionalArgumentList('peer', 'Addresses that end in /p2p/ and a peer id', { stdin: true }) },
   async *run(input, { node }): AsyncIterable<Peers> {
     const { addBootstrap } = await import('../../node/bootstrap-list.ts')

@@ -11,6 +11,7 @@ export const bootstrapRm = defineCommand({
   writes: true,
   output: 'value',
   result: { Peers: ['text'] },
+  items: { at: 'Peers', name: 'Peer' },
   params: {
     peer: optionalArgumentList('peer', 'Addresses that end in /p2p/ and a peer id', { stdin: true }),
     all: flag('Remove all peers: the same as bootstrap rm all'),

@@ -15,6 +15,7 @@ export const configShow = defineCommand({
   needs: 'repo',
   output: 'value',
   result: oneOf({ Origins: [{ Key: 'text', Value: 'any', Origin: 'text' }] }, { '*': 'any' }),
+  items: { at: 'Origins' },
   params: {
     expandAuto: flag('Show what "auto" stands for'),
     origin: flag('Show only what was overridden for this run, and by what'),

@@ -1,4 +1,5 @@
 import { defineCommand } from '../../contract/command.ts'
+import { Failure } from '../../contract/failure.ts'
 import { argument, choice, flag } from '../../contract/params.ts'
 
 export const dagExport = defineCommand({
@@ -14,7 +15,14 @@ export const dagExport = defineCommand({
   params: {
     root: argument('root', 'The root to export, or a path to it', { stdin: true, complete: 'cid' }),
     progress: choice('Show progress', { short: 'p' }),
+    deterministic: flag('The same bytes for the same DAG, everywhere and always: it is so in any case', {
+      initial: true,
+      caller: true,
+    }),
     localOnly: flag('Leave out what is not in the repo; implies --offline'),
+  },
+  check(input) {
+    if (!input.deterministic) throw new Failure('usage', 'there is no CAR that is not deterministic')
   },
   async *run(input, { node, signal }) {
     const [{ resolvePath }, { exportCar }] = await Promise.all([

@@ -39,6 +39,7 @@ export const dagStat = defineCommand({
     'Ratio?': 'number: absent in reports of progress',
     DagStats: [{ Cid: 'cid', 'Size?': 'int', 'NumBlocks?': 'int' }],
   },
+  items: { at: 'DagStats' },
   params: {
     root: argumentList('root', 'Roots of the DAGs', { stdin: true, complete: 'cid' }),
     progress: choice('Report progress', { short: 'p' }),

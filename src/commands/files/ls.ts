@@ -14,6 +14,7 @@ export const filesLs = defineCommand({
   needs: 'repo',
   output: 'value',
   result: { Entries: maybe([{ Name: 'text', Type: 'int: 1 for a folder, else 0', Size: 'int', Hash: 'text' }]) },
+  items: { at: 'Entries' },
   params: {
     path: optionalArgument('path', 'Path to list; / when left out', { complete: 'mfs' }),
     long: flag('Show CIDs and sizes', { short: 'l' }),

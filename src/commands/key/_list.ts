@@ -1,7 +1,7 @@
 import { defineCommand, type View } from '../../contract/command.ts'
 import { flag, text } from '../../contract/params.ts'
 import type { KeyRecord } from '../../node/named-keys.ts'
-import { escapeName } from '../_escape.ts'
+import { nameText } from '../_escape.ts'
 import { alignColumns } from '../_table.ts'
 
 /** The encoding of key ids. */
@@ -21,10 +21,15 @@ interface KeyList {
 /** Prints keys, a line each. */
 export async function renderKeys(
   outputs: AsyncIterable<KeyList>,
-  { input, out }: Pick<View, 'out'> & { readonly input: { readonly long: boolean } },
+  { input, out, lineEnd }: Pick<View, 'out' | 'lineEnd'> & { readonly input: { readonly long: boolean } },
 ): Promise<void> {
   for await (const { Keys } of outputs) {
-    const lines = Keys.map(({ Name, Id }) => (input.long ? `${Id}\t${escapeName(Name)}\t` : escapeName(Name)))
+    const named = nameText(lineEnd)
+    if (lineEnd !== undefined) {
+      for (const { Name, Id } of Keys) await out.write(`${input.long ? `${Id}\t` : ''}${named(Name)}${lineEnd}`)
+      continue
+    }
+    const lines = Keys.map(({ Name, Id }) => (input.long ? `${Id}\t${named(Name)}\t` : named(Name)))
     for (const line of alignColumns(lines, 1)) await out.write(`${line}\n`)
   }
 }
@@ -39,6 +44,7 @@ export function keyListing(path: string, deprecated: boolean) {
     output: 'value',
     deprecated,
     result: { Keys: [{ Name: 'text', Id: 'text' }] },
+    items: { at: 'Keys' },
     params: listParams,
     async *run(input, { node }): AsyncIterable<KeyList> {
       const [{ listKeys }, { checkPeerIdBase }] = await Promise.all([

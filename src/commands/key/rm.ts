@@ -11,6 +11,7 @@ export const keyRm = defineCommand({
   writes: true,
   output: 'value',
   result: { Keys: [{ Name: 'text', Id: 'text' }] },
+  items: { at: 'Keys' },
   params: { name: argumentList('name', 'The keys to remove', { stdin: true, complete: 'key' }), ...listParams },
   async *run(input, { node }) {
     const [{ removeKey }, { checkPeerIdBase }] = await Promise.all([

@@ -8,6 +8,7 @@ export const logLs = defineCommand({
   needs: 'daemon',
   output: 'value',
   result: { Strings: ['text'] },
+  items: { at: 'Strings', name: 'Name' },
   params: {},
   async *run(_, { node }) {
     yield { Strings: Object.keys(daemonOf(node).log.levels()) }

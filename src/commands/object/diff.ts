@@ -22,6 +22,7 @@ export const objectDiff = defineCommand({
     ],
   },
   deprecated: true,
+  items: { at: 'Changes' },
   params: {
     objA: argument('obj_a', 'The object before', { complete: 'cid' }),
     objB: argument('obj_b', 'The object after', { complete: 'cid' }),

@@ -17,6 +17,7 @@ export const p2pLs = defineCommand({
   output: 'value',
   experimental: true,
   result: { Listeners: maybe([{ Protocol: 'text', ListenAddress: 'text', TargetAddress: 'text' }]) },
+  items: { at: 'Listeners' },
   params: { headers: flag('Print a heading (Protocol, Listen Address, Target Address)', { short: 'v' }) },
   async *run(_, { node, signal }): AsyncIterable<Listeners> {
     const listeners = (await tunnelsOf({ node, signal })).listeners()

@@ -30,6 +30,7 @@ export const pinAdd = defineCommand({
   output: input => (input.progress ? 'stream' : 'value'),
   result: { 'Pins?': ['cid'], 'Progress?': 'int: nodes so far', 'Bytes?': 'int' },
   outputs: { cid: 'Pins.0' },
+  items: { at: 'Pins', name: 'Cid' },
   params: {
     path: argumentList('ipfs-path', 'Objects to be pinned', { stdin: true, complete: 'cid' }),
     recursive: flag('Pin all that lies below the objects too', { short: 'r', initial: true }),

@@ -38,6 +38,7 @@ export const pinLs = defineCommand({
     { 'Keys?': { '*': { Type: 'text', Name: 'text', 'Expires?': 'time', 'Labels?': { '*': 'text' } } } },
     { Cid: 'cid', Type: 'text', 'Name?': 'text', 'Expires?': 'time', 'Labels?': { '*': 'text' } },
   ),
+  items: { at: 'Keys', name: 'Cid' },
   params: {
     path: optionalArgumentList('ipfs-path', 'Objects to be listed', { complete: 'pin' }),
     type: text('The type of pins to list: direct, indirect, recursive or all', {

@@ -12,6 +12,7 @@ export const pinRm = defineCommand({
   writes: true,
   output: 'value',
   result: { Pins: ['cid'] },
+  items: { at: 'Pins', name: 'Cid' },
   params: {
     path: argumentList('ipfs-path', 'Objects to be unpinned', { stdin: true, complete: 'pin' }),
     recursive: flag('Remove recursive pins too', { short: 'r', initial: true }),

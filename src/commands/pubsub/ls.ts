@@ -8,20 +8,22 @@ export const pubsubLs = defineCommand({
   output: 'value',
   experimental: true,
   result: { Strings: maybe(['text']) },
+  items: { at: 'Strings', name: 'Topic' },
   params: {},
   async *run(_input, { node, signal }) {
     const { toMultibase } = await import('../_pubsub.ts')
     const { pubsub } = await node.network({ signal })
     yield { Strings: pubsub.topics().map(toMultibase) }
   },
-  async render(outputs, { out }) {
-    const [{ fromMultibase }, { escapeName }, { nameFromBytes }] = await Promise.all([
+  async render(outputs, { out, lineEnd }) {
+    const [{ fromMultibase }, { nameText }, { nameFromBytes }] = await Promise.all([
       import('../_pubsub.ts'),
       import('../_escape.ts'),
       import('../../contract/surrogate-escape.ts'),
     ])
+    const named = nameText(lineEnd)
     for await (const { Strings } of outputs) {
-      for (const topic of Strings ?? []) await out.write(`${escapeName(nameFromBytes(fromMultibase(topic)))}\n`)
+      for (const topic of Strings ?? []) await out.write(`${named(nameFromBytes(fromMultibase(topic)))}\n`)
     }
   },
 })

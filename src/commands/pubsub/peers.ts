@@ -11,6 +11,7 @@ export const pubsubPeers = defineCommand({
   output: 'value',
   experimental: true,
   result: { Strings: maybe(['text']) },
+  items: { at: 'Strings', name: 'Peer' },
   params: { topic: optionalArgument('topic', 'Topic to list the peers of', { wire: 'multibase', complete: 'topic' }) },
   async *run(input, { node, signal }) {
     const { nameToBytes } = await import('../../contract/surrogate-escape.ts')

@@ -19,6 +19,7 @@ export const routingFindpeer = defineCommand({
   needs: 'network',
   worksWithoutRepo: true,
   result: QUERY_SHAPE,
+  items: { at: 'Responses.*.Addrs', name: 'Address', only: ['Type', FINAL_PEER] },
   params: {
     peer: argumentList('peerID', 'The peer to find', { complete: 'peer' }),
     verbose: verboseOption,
@@ -40,10 +41,10 @@ export const routingFindpeer = defineCommand({
       tell({ type: FINAL_PEER, peer: '', responses: [found] })
     }, signal)
   },
-  async render(outputs, { out, input }) {
+  async render(outputs, { out, input, lineEnd = '\n' }) {
     for await (const event of outputs) {
       if (event.Type === FINAL_PEER) {
-        const addresses = (event.Responses?.[0]?.Addrs ?? []).map(address => `${address}\n`).join('')
+        const addresses = (event.Responses?.[0]?.Addrs ?? []).map(address => `${address}${lineEnd}`).join('')
         await out.write((input.verbose ? stamp() : '') + addresses)
       } else if (input.verbose) await out.write(stamp() + (verboseText(event) ?? ''))
     }

@@ -11,6 +11,7 @@ export const routingFindprovs = defineCommand({
   needs: 'network',
   worksWithoutRepo: true,
   result: QUERY_SHAPE,
+  items: { at: 'Responses', only: ['Type', PROVIDER] },
   params: {
     key: argumentList('key', 'The CID to find providers of', { complete: 'cid' }),
     verbose: flag('Print the steps of the search, and addresses', { short: 'v' }),

@@ -11,6 +11,7 @@ export const swarmAddrs = defineCommand({
   needs: 'daemon',
   output: 'value',
   result: { Addrs: { '*': ['text'] } },
+  items: { at: 'Addrs', name: 'Peer' },
   params: {},
   async *run(_, { node, signal }): AsyncIterable<Addresses> {
     const { swarm } = await node.network({ signal })

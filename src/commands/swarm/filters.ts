@@ -12,6 +12,7 @@ export const swarmFilters = defineCommand({
   needs: 'daemon',
   output: 'value',
   result: { Strings: maybe(['text']) },
+  items: { at: 'Strings', name: 'Filter' },
   params: {},
   async *run(_, { node, signal }): AsyncIterable<Strings> {
     const filters = (await node.network({ signal })).swarm.filters()

@@ -55,6 +55,7 @@ export const swarmPeers = defineCommand({
       },
     ]),
   },
+  items: { at: 'Peers' },
   params: {
     verbose: flag('Show everything', { short: 'v' }),
     streams: flag('Show open streams too'),

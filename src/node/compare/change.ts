@@ -64,8 +64,13 @@ export function itemOfSource({ type, size, target, mode, mtime }: SourceEntry): 
 export function metadataReason(old: Item, now: Item): Reason | undefined {
   if (old.mode !== undefined && now.mode !== undefined && old.mode !== now.mode) return 'mode'
   if (old.mtime === undefined || now.mtime === undefined) return undefined
-  const isSame =
-    BigInt(old.mtime.seconds) === BigInt(now.mtime.seconds) &&
-    (old.mtime.nanoseconds ?? 0) === (now.mtime.nanoseconds ?? 0)
-  return isSame ? undefined : 'mtime'
+  const apart = nanosecondsOf(old.mtime) - nanosecondsOf(now.mtime)
+  return apart < MTIME_APART_MAX && -apart < MTIME_APART_MAX ? undefined : 'mtime'
+}
+
+/** In nanoseconds: what sets the time of a file takes seconds with a fraction, and keeps no more of it than that. */
+const MTIME_APART_MAX = 1000n
+
+function nanosecondsOf({ seconds, nanoseconds = 0 }: NonNullable<Item['mtime']>): bigint {
+  return BigInt(seconds) * 1_000_000_000n + BigInt(nanoseconds)
 }

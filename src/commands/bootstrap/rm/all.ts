@@ -9,6 +9,7 @@ export const bootstrapRmAll = defineCommand({
   writes: true,
   output: 'value',
   result: { Peers: ['text'] },
+  items: { at: 'Peers', name: 'Peer' },
   params: {},
   run: (_, context) => removeAll(context),
   render: renderPeers('removed '),

@@ -10,6 +10,7 @@ export const namePubsubSubs = defineCommand({
   experimental: true,
   output: 'value',
   result: { Strings: ['text'] },
+  items: { at: 'Strings', name: 'Name' },
   params: {
     ipnsBase: text('Multibase of the names: b58mh, base36 or another', { initial: 'base36', placeholder: 'base' }),
   },

@@ -22,6 +22,7 @@ export const p2pStreamLs = defineCommand({
   output: 'value',
   experimental: true,
   result: { Streams: maybe([{ HandlerID: 'text', Protocol: 'text', OriginAddress: 'text', TargetAddress: 'text' }]) },
+  items: { at: 'Streams' },
   params: { headers: flag('Print a heading (ID, Protocol, Origin, Target)', { short: 'v' }) },
   async *run(_, { node, signal }): AsyncIterable<Streams> {
     const streams = (await tunnelsOf({ node, signal })).streams()

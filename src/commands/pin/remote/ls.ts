@@ -19,10 +19,11 @@ export const pinRemoteLs = defineCommand({
     const pins = await remotePins(node.repo.config, input.service)
     for await (const pin of pins.list(await filterOf(input), { signal })) yield await recordOf(pin, globals)
   },
-  async render(outputs, { out }) {
-    const { escapeName } = await import('../../_escape.ts')
+  async render(outputs, { out, lineEnd }) {
+    const { escapeName, nameText } = await import('../../_escape.ts')
+    const named = nameText(lineEnd)
     for await (const { Cid, Status, Name } of outputs) {
-      await out.write(`${escapeName(Cid)}\t${Status}\t${escapeName(Name)}\n`)
+      await out.write(`${escapeName(Cid)}\t${Status}\t${named(Name)}\n`)
     }
   },
 })

@@ -8,6 +8,7 @@ export const swarmAddrsListen = defineCommand({
   needs: 'daemon',
   output: 'value',
   result: { Strings: ['text'] },
+  items: { at: 'Strings', name: 'Address' },
   params: {},
   async *run(_, { node, signal }): AsyncIterable<Strings> {
     const { swarm } = await node.network({ signal })

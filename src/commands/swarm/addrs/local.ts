@@ -10,6 +10,7 @@ export const swarmAddrsLocal = defineCommand({
   needs: 'daemon',
   output: 'value',
   result: { Strings: maybe(['text']) },
+  items: { at: 'Strings', name: 'Address' },
   params: { id: flag('Show the peer id in addresses') },
   async *run(input, { node, signal }): AsyncIterable<Strings> {
     const { swarm, peerId } = await node.network({ signal })

@@ -11,6 +11,7 @@ export const swarmFiltersRm = defineCommand({
   needs: 'daemon',
   output: 'value',
   result: { Strings: maybe(['text']) },
+  items: { at: 'Strings', name: 'Filter' },
   params: { address: argumentList('address', 'Filters to remove, or "all"', { stdin: true }) },
   async *run(input, { node, signal }): AsyncIterable<Strings> {
     const [{ swarm }, { checkMasks, putFilters, filtersOf }] = await Promise.all([

@@ -7,6 +7,7 @@ export const swarmPeeringLs = defineCommand({
   needs: 'daemon',
   output: 'value',
   result: { Peers: [{ ID: 'text', Addrs: ['text'] }] },
+  items: { at: 'Peers' },
   params: {},
   async *run(_, { node, signal }) {
     const { peering } = await node.network({ signal })

@@ -38,6 +38,7 @@ export const pinRemoteServiceLs = defineCommand({
       },
     ]),
   },
+  items: { at: 'RemoteServices' },
   params: { stat: flag('Ask each service how many pins it has') },
   async *run(input, { node, signal }) {
     const { remoteServices } = await import('../../../../node/remote-pins.ts')
