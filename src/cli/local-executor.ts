@@ -7,6 +7,9 @@ import type { AskName, InDaemon, Node, ProvideByDaemon, PublishByDaemon } from '
 import type { AskDaemon } from '../node/open-exchange.ts'
 import { type RepoPlace, TEMPORARY_REPO, temporaryFolder } from './repo-path.ts'
 
+/** What the `render` of a command holds of the bytes of its `run`: the piece that is being written, and the next. */
+const HELD_PIECES = 2
+
 /** Returns an executor that runs commands in this process, on the repo at `place`. */
 export function localExecutor(place: RepoPlace, io: Pick<Io, 'env' | 'endsWithCommand'>): Executor {
   return {
@@ -75,7 +78,7 @@ async function* onRepo<P extends Params, O extends Output>(
         hint: 'commands that only read work there',
       })
     }
-    yield* command.run(call.input, contextOf(node, call))
+    yield* command.run(call.input, { ...contextOf(node, call), heldPieces: HELD_PIECES })
   } finally {
     await folder?.remove()
   }

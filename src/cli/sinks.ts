@@ -19,7 +19,7 @@ const encoder = new TextEncoder()
 export function descriptorSink(descriptor: number, name: string): Sink {
   let last: Promise<void> = Promise.resolve()
   let underWay = 0
-  let direct: number | undefined
+  let direct: Direct | 'none' | undefined
   let left = DIRECT_BYTES_MAX
   let lastAt = 0
   return {
@@ -29,10 +29,10 @@ export function descriptorSink(descriptor: number, name: string): Sink {
       const now = performance.now()
       if (now - lastAt > DIRECT_REST_MS) left = DIRECT_BYTES_MAX
       lastAt = now
-      if (underWay === 0 && bytes.length <= left) {
+      direct ??= openDirectly(descriptor)
+      if (direct !== 'none' && underWay === 0 && (bytes.length <= left || direct.isNull)) {
         left -= bytes.length
-        direct ??= directDescriptor(descriptor)
-        done = direct < 0 ? 0 : writeDirectly(direct, bytes, name)
+        done = writeDirectly(direct.descriptor, bytes, name)
         if (done === bytes.length) return
       }
       underWay += 1
@@ -48,19 +48,28 @@ export function descriptorSink(descriptor: number, name: string): Sink {
   }
 }
 
+/** A descriptor on which a write never waits for a reader. */
+interface Direct {
+  readonly descriptor: number
+  /** It leads to /dev/null, which takes everything at once. */
+  readonly isNull: boolean
+}
+
 /**
  * Returns a descriptor that leads to the same place and on which a write never waits for a reader: of a file its own, of
- * a pipe one that was opened anew, so that those who share the old one see no difference. -1 where there is none.
+ * a pipe one that was opened anew, so that those who share the old one see no difference.
  */
-function directDescriptor(descriptor: number): number {
+function openDirectly(descriptor: number): Direct | 'none' {
   try {
     const stat = fstatSync(descriptor)
-    if (stat.isFile() || (stat.isCharacterDevice() && stat.rdev === NULL_DEVICE)) return descriptor
-    if (!stat.isFIFO() || process.platform !== 'linux') return -1
-    return openSync(`/proc/self/fd/${descriptor}`, constants.O_WRONLY | constants.O_NONBLOCK)
+    const isNull = stat.isCharacterDevice() && stat.rdev === NULL_DEVICE
+    if (stat.isFile() || isNull) return { descriptor, isNull }
+    if (!stat.isFIFO() || process.platform !== 'linux') return 'none'
+    const flags = constants.O_WRONLY | constants.O_NONBLOCK
+    return { descriptor: openSync(`/proc/self/fd/${descriptor}`, flags), isNull }
   } catch {
     // It may belong to another user, or nothing may be open there: what is wrong with it the usual way tells.
-    return -1
+    return 'none'
   }
 }
 

@@ -25,22 +25,33 @@ export const cat = defineCommand({
     if ((input.offset ?? 0) < 0) throw new Failure('usage', 'cannot specify negative offset')
     if ((input.length ?? 0) < 0) throw new Failure('usage', 'cannot specify negative length')
   },
-  async *run(input, { node, signal, answer }) {
+  async *run(input, { node, signal, answer, heldPieces }) {
     // As in Kubo, nothing is even looked up when nothing is to be printed.
     if (input.length === 0) return
     const { openParts, readParts } = await import('../node/file-parts.ts')
     const parts = await openParts(node, input.path, input, { signal })
     const total = parts.reduce((sum, part) => sum + part.length, 0)
     if (Number.isFinite(total)) answer?.length(total)
-    yield* readParts(node.blocks, parts, { signal })
+    yield* readParts(node.blocks, parts, { signal, heldPieces })
   },
   async render(outputs, { out, progress, length }) {
     let done = 0
-    for await (const piece of outputs) {
-      await out.write(piece)
-      done += piece.length
-      progress.update({ done, total: length?.(), unit: 'bytes' })
+    let writing: Promise<void> | undefined
+    try {
+      for await (const piece of outputs) {
+        await writing
+        // The next piece is read and hashed meanwhile.
+        writing = out.write(piece)
+        // It is awaited with the next piece; until then nobody listens.
+        writing.catch(() => undefined)
+        done += piece.length
+        progress.update({ done, total: length?.(), unit: 'bytes' })
+      }
+    } finally {
+      // What came before a failure is printed.
+      await writing?.catch(() => undefined)
     }
+    await writing
     await progress.clear()
   },
 })

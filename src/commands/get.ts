@@ -40,7 +40,7 @@ export const get = defineCommand({
       throw new Failure('usage', 'compression level must be between 1 and 9')
     }
   },
-  async *run(input, { node, signal, answer }) {
+  async *run(input, { node, signal, answer, heldPieces }) {
     const [{ lastName, resolvePath }, { openEntry }] = await Promise.all([
       import('../node/path.ts'),
       import('../node/unixfs-entry.ts'),
@@ -52,10 +52,16 @@ export const get = defineCommand({
     const entry = await openEntry(node.blocks, cid, { signal })
     if (Number.isFinite(entry.size)) answer?.length(entry.size)
     const { gzip, packEntry, packTar } = await import('../node/get-stream.ts')
-    const bytes =
-      input.compress && !input.archive
-        ? packEntry(node.blocks, entry, { signal })
-        : packTar(node.blocks, entry, name, { signal, nanoseconds: !input.archive, cids: !input.archive, kept })
+    const options = {
+      signal,
+      nanoseconds: !input.archive,
+      cids: !input.archive,
+      kept,
+      // A compressor holds more pieces than it says.
+      heldPieces: input.compress ? undefined : heldPieces,
+    }
+    const isBare = input.compress && !input.archive
+    const bytes = isBare ? packEntry(node.blocks, entry, { signal }) : packTar(node.blocks, entry, name, options)
     yield* input.compress ? gzip(bytes, input.compressionLevel) : bytes
   },
   async render(outputs, view) {

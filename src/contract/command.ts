@@ -49,6 +49,11 @@ export interface Context {
   /** Where the repo is, or would be: an absolute path. */
   readonly repoPath: string
   readonly answer?: Answer | undefined
+  /**
+   * So many pieces of bytes, the last ones, are what whoever takes them looks at: memory of those before may be used again.
+   * Absent: they are kept.
+   */
+  readonly heldPieces?: number | undefined
 }
 
 /** The side that typed the command: where its files are and its text is made. */

@@ -1,6 +1,6 @@
 import type { CID } from 'multiformats/cid'
 import { Failure } from '../contract/failure.ts'
-import type { Block, Blocks, Waiting } from '../repo/roles.ts'
+import type { Block, Blocks, GetManyOptions, Waiting } from '../repo/roles.ts'
 import { fetchAhead } from './fetch-ahead.ts'
 
 /** Fetches blocks that are not here. What it returns has been checked against its CID, and is stored in the repo. */
@@ -109,9 +109,9 @@ function passOn(
 /** While everything is here the store reads ahead by itself; from the first miss on the rest is fetched. */
 async function* getMany(
   local: Blocks,
-  fetch: (cid: CID, options: Waiting) => Promise<Uint8Array>,
+  fetch: (cid: CID, options: GetManyOptions) => Promise<Uint8Array>,
   cids: Iterable<CID> | AsyncIterable<CID>,
-  options: Waiting,
+  options: GetManyOptions,
 ): AsyncIterable<Block> {
   /** What the store has taken, and not given back. */
   const taken: CID[] = []

@@ -1,5 +1,6 @@
 import type { CID } from 'multiformats/cid'
 import { Failure } from '../contract/failure.ts'
+import { ReadMemory } from '../repo/read-memory.ts'
 import type { Blocks, Waiting } from '../repo/roles.ts'
 import { readFile } from './file-reader.ts'
 import { type PathNode, resolvePath } from './path.ts'
@@ -51,15 +52,16 @@ export async function openParts(
   return parts
 }
 
-/** Yields the bytes of the parts. */
+/** Yields the bytes of the parts. `heldPieces` are looked at at a time; absent: they are kept. */
 export async function* readParts(
   blocks: Pick<Blocks, 'get' | 'getMany'>,
   parts: readonly FilePart[],
-  options: Waiting = {},
+  { signal, heldPieces }: Waiting & { readonly heldPieces?: number | undefined } = {},
 ): AsyncIterable<Uint8Array> {
+  const memory = heldPieces === undefined ? undefined : new ReadMemory(heldPieces)
   for (const { cid, offset, length, entry: kept } of parts) {
-    const entry = kept ?? (await openEntry(blocks, cid, options))
-    if (entry.kind === 'file') yield* readFile(blocks, entry.root, { offset, length, ...options })
+    const entry = kept ?? (await openEntry(blocks, cid, { signal }))
+    if (entry.kind === 'file') yield* readFile(blocks, entry.root, { offset, length, signal, memory })
     if (entry.kind === 'symlink') {
       const { nameToBytes } = await import('../contract/surrogate-escape.ts')
       // As in Kubo, what a symbolic link holds is where it points.

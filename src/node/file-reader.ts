@@ -1,6 +1,6 @@
 import type { CID } from 'multiformats/cid'
 import { Breath } from '../repo/pause.ts'
-import type { Block, Blocks, Waiting } from '../repo/roles.ts'
+import type { Block, Blocks, GetManyOptions } from '../repo/roles.ts'
 import { type FileNode, fileNodeOf, malformedFile } from './file-node.ts'
 
 export type { FileNode } from './file-node.ts'
@@ -11,7 +11,7 @@ const DEPTH_MAX = 64
 /** So many blocks in a row without a byte of the file are refused: a few blocks can make 2^60 empty paths. */
 const BARREN_MAX = 100_000
 
-export interface ReadFileOptions extends Waiting {
+export interface ReadFileOptions extends GetManyOptions {
   /** Where to begin, in bytes. Nothing that lies before is read. */
   readonly offset?: number | undefined
   /** How many bytes to yield at most. Nothing that lies behind is read. */
@@ -37,7 +37,10 @@ export async function* readFile(
     while (reading.left > 0) {
       if (node !== undefined) {
         const piece = reading.take(node)
-        if (piece !== undefined) yield piece
+        if (piece !== undefined) {
+          options.memory?.hand()
+          yield piece
+        }
         if (node.links.length > 0) {
           if (frames.length >= DEPTH_MAX) throw malformedFile(root.cid, `it is deeper than ${DEPTH_MAX} levels`)
           frames.push(new Frame(blocks, node, reading, options))
@@ -118,7 +121,7 @@ function cannotSeek(cid: CID): Error {
 class Frame {
   readonly #blocks: FileBlocks
   readonly #node: FileNode
-  readonly #options: Waiting
+  readonly #options: GetManyOptions
   #at: number
   readonly #end: number
   /** Runs of leaves are read ahead, many at a time. */
@@ -126,7 +129,7 @@ class Frame {
   /** Of inner nodes only the next is read ahead: they are large, and their leaves come between. */
   #next: Promise<Uint8Array> | undefined
 
-  constructor(blocks: FileBlocks, node: FileNode, reading: Reading, options: Waiting) {
+  constructor(blocks: FileBlocks, node: FileNode, reading: Reading, options: GetManyOptions) {
     this.#blocks = blocks
     this.#node = node
     this.#options = options
@@ -149,7 +152,7 @@ class Frame {
   async next(): Promise<FileNode | undefined> {
     const link = this.#node.links[this.#at]
     if (link === undefined || this.#at >= this.#end) return undefined
-    const child = fileNodeOf(link.cid, await this.#read(link.cid))
+    const child = await this.#readNode(link.cid)
     const size = this.#node.sizes?.[this.#at]
     if (size !== undefined && (child.size !== size || !hasSizes(child))) {
       const says = hasSizes(child) ? `it has ${child.size} bytes` : 'it does not tell the sizes of its parts'
@@ -158,6 +161,13 @@ class Frame {
     this.#at += 1
     if (this.#run === undefined && this.#at < this.#end) this.#readAhead(child)
     return child
+  }
+
+  async #readNode(cid: CID): Promise<FileNode> {
+    const bytes = await this.#read(cid)
+    const node = fileNodeOf(cid, bytes)
+    // Its links are views of bytes that others may follow.
+    return node.links.length > 0 && this.#options.memory !== undefined ? fileNodeOf(cid, bytes.slice()) : node
   }
 
   async #read(cid: CID): Promise<Uint8Array> {

@@ -1,5 +1,6 @@
 import { Failure } from '../contract/failure.ts'
 import { Breath } from '../repo/pause.ts'
+import { ReadMemory } from '../repo/read-memory.ts'
 import type { Block, Blocks, Waiting } from '../repo/roles.ts'
 import type { PbLink } from './dag-pb.ts'
 import { listDirectory } from './directory.ts'
@@ -23,6 +24,8 @@ export interface TarOptions extends Waiting {
   readonly cids?: boolean
   /** Is asked before blocks of what lies at a path of the archive are read: it may have them. */
   readonly kept?: Pick<KeptFiles, 'block' | 'file'> | undefined
+  /** So many pieces of the archive are looked at at a time. Absent: they are kept. */
+  readonly heldPieces?: number | undefined
 }
 
 /**
@@ -129,10 +132,12 @@ class Writer {
   readonly #options: TarOptions
   #small: Uint8Array[] = []
   #smallBytes = 0
+  readonly #memory: ReadMemory | undefined
   readonly #now = { seconds: Math.floor(Date.now() / 1000), nanoseconds: 0 }
 
   constructor(options: TarOptions) {
     this.#options = options
+    this.#memory = options.heldPieces === undefined ? undefined : new ReadMemory(options.heldPieces)
   }
 
   async *add(blocks: PackBlocks, entry: UnixfsEntry, name: string): AsyncIterable<Uint8Array> {
@@ -152,7 +157,12 @@ class Writer {
     }
     yield* this.#write(encodeTarHeader(header, this.#options))
     if (entry.kind !== 'file') return
-    for await (const piece of readFile(blocks, entry.root, { signal: this.#options.signal })) yield* this.#write(piece)
+    const { signal } = this.#options
+    const memory = this.#memory
+    for await (const piece of readFile(blocks, entry.root, { signal, memory })) {
+      // What waits for others would be overwritten.
+      yield* this.#write(memory !== undefined && piece.length < PIECE_BYTES ? piece.slice() : piece)
+    }
     yield* this.#write(new Uint8Array(paddingOf(size)))
   }
 

@@ -29,7 +29,10 @@ export interface Pending {
 }
 
 interface Batch {
+  /** In the order in which they were put: what is read one after another lies one behind another. */
   blocks: Pending[]
+  /** The same in the order of their keys, once they were looked up. */
+  byKey: Pending[]
   bytes: number
   pack: OpenPack | undefined
   end: number
@@ -177,9 +180,9 @@ export class BlockWriter {
     const breath = new Breath()
     const present = epoch()
     // In the order of keys neighbouring pages are met one after another, here and in the commit.
-    batch.blocks.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
-    for (let at = 0; at < batch.blocks.length; at += LOOK_UPS_AT_ONCE) {
-      const some = batch.blocks.slice(at, at + LOOK_UPS_AT_ONCE)
+    batch.byKey = batch.blocks.toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
+    for (let at = 0; at < batch.byKey.length; at += LOOK_UPS_AT_ONCE) {
+      const some = batch.byKey.slice(at, at + LOOK_UPS_AT_ONCE)
       const rows = await state.readTogether(() => some.map(block => index.find(block.hash)))
       for (const [nth, pending] of some.entries()) {
         const row = rows[nth]
@@ -229,6 +232,7 @@ export class BlockWriter {
     }
     this.#forget(batch.blocks)
     batch.blocks = []
+    batch.byKey = []
   }
 
   #forget(blocks: readonly Pending[]): void {
@@ -242,7 +246,7 @@ export class BlockWriter {
   #commitRows(batch: Batch, epoch: number): Pending[] {
     const { index } = this.#context
     const lost: Pending[] = []
-    for (const block of batch.blocks) {
+    for (const block of batch.byKey) {
       const { fate, hash, place, leaf } = block
       if (fate === 'old') {
         if (!index.refresh(hash, epoch, leaf)) lost.push(block)
@@ -256,5 +260,5 @@ export class BlockWriter {
 }
 
 function emptyBatch(): Batch {
-  return { blocks: [], bytes: 0, pack: undefined, end: 0 }
+  return { blocks: [], byKey: [], bytes: 0, pack: undefined, end: 0 }
 }

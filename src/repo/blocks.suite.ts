@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
 import type { Failure } from '../contract/failure.ts'
+import { ReadMemory } from './read-memory.ts'
 import type { Block, Blocks } from './roles.ts'
 
 const RAW = 0x55
@@ -175,6 +176,30 @@ export function blocksSuite(name: string, make: () => Promise<BlocksUnderTest>):
       for (const { cid, bytes } of got) assert.ok(cidOf(bytes).equals(cid))
     }
     for await (const _ of blocks.getMany(stream())) break
+  })
+
+  check('reads into memory that is used again, and leaves alone what is still looked at', async ({ blocks }) => {
+    const sizes = [300_000, 70_000, 1_500_000, 500, 0, 262_144]
+    const samples = Array.from({ length: 60 }, (_, seed) => sampleBlock(seed, sizes[seed % sizes.length]))
+    for (const { cid, bytes } of samples.slice(0, 50)) await blocks.put(cid, bytes)
+    await blocks.flush()
+    for (const { cid, bytes } of samples.slice(50)) await blocks.put(cid, bytes)
+    const order = [...samples, ...samples.slice(7, 30), ...samples.toReversed()].map(sample => sample.cid)
+    const memory = new ReadMemory(2)
+    let last: Block | undefined
+    let count = 0
+    for await (const block of blocks.getMany(order, { memory })) {
+      memory.hand()
+      assert.ok(block.cid.equals(order[count] ?? block))
+      assert.ok(cidOf(block.bytes).equals(block.cid))
+      // The one before may still be on its way to the disk.
+      if (last !== undefined) assert.ok(cidOf(last.bytes).equals(last.cid))
+      last = block
+      count += 1
+    }
+    assert.equal(count, order.length)
+    await assert.rejects(Array.fromAsync(blocks.getMany([sampleBlock(99).cid], { memory })), { kind: 'not-found' })
+    for await (const _ of blocks.getMany(order, { memory })) break
   })
 
   check('removes a block', async ({ blocks }) => {

@@ -10,7 +10,8 @@ import type { PackReader } from './pack-reader.ts'
 import { PackWriter } from './pack-writer.ts'
 import { Breath } from './pause.ts'
 import { AheadBudget, readAhead } from './read-ahead.ts'
-import type { Block, BlockStat, Blocks, PutOptions, Waiting } from './roles.ts'
+import { readSpans } from './read-spans.ts'
+import type { Block, BlockStat, Blocks, GetManyOptions, PutOptions, Waiting } from './roles.ts'
 import { Run } from './run.ts'
 import type { State } from './state.ts'
 
@@ -129,10 +130,23 @@ export class PackBlocks implements DurableBlocks {
     return await this.#load(cid, row, options)
   }
 
-  getMany(cids: Iterable<CID> | AsyncIterable<CID>, options: Waiting = {}): AsyncIterable<Block> {
+  getMany(cids: Iterable<CID> | AsyncIterable<CID>, options: GetManyOptions = {}): AsyncIterable<Block> {
+    const { memory, signal } = options
+    if (memory !== undefined) {
+      const { reader, checker } = this.#options
+      return readSpans(cids, {
+        memory,
+        reader,
+        checker,
+        budget: this.#ahead,
+        signal,
+        look: cids => this.#lookMany(cids, options),
+        load: ({ cid, row }) => (row === undefined ? this.get(cid, options) : this.#load(cid, row, options)),
+      })
+    }
     return readAhead(cids, {
       budget: this.#ahead,
-      signal: options.signal,
+      signal,
       look: async cids =>
         (await this.#lookMany(cids, options)).map(({ cid, stat, row }) => ({
           cid,

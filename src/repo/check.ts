@@ -50,9 +50,13 @@ export class Checker {
 
   /** Returns whether the bytes hash to the CID; a promise when that takes another thread or a module to load. */
   matches(cid: CID, bytes: Uint8Array): boolean | Promise<boolean> {
-    const code = cid.multihash.code
-    const forPool = code === SHA2_256 && bytes.length >= POOL_BYTES_MIN && this.#inPool < IN_POOL_MAX
-    return forPool ? this.#matchesInPool(cid, bytes) : this.matchesHere(cid, bytes)
+    return this.beginInPool(cid, bytes) ?? this.matchesHere(cid, bytes)
+  }
+
+  /** Like `matches`, in the thread pool; undefined when it has no room, or that would not pay. */
+  beginInPool(cid: CID, bytes: Uint8Array): Promise<boolean> | undefined {
+    const isForPool = cid.multihash.code === SHA2_256 && bytes.length >= POOL_BYTES_MIN && this.#inPool < IN_POOL_MAX
+    return isForPool ? this.#matchesInPool(cid, bytes) : undefined
   }
 
   /** Like `matches`, on this thread. */

@@ -28,6 +28,13 @@ interface Span<T> {
   readonly items: readonly T[]
 }
 
+/** Returns true when a place comes behind another one, near enough to be read with it. */
+export function continues(before: Place, next: Place): boolean {
+  const end = before.offset + before.length
+  if (next.pack !== before.pack || next.offset < end || next.offset - end > SPAN_GAP_BYTES_MAX) return false
+  return next.offset + next.length - before.offset <= SPAN_BYTES_MAX
+}
+
 /** Returns what lies together, in the order of packs and offsets. */
 function spansOf<T extends { readonly place: Place }>(items: readonly T[]): Span<T>[] {
   const sorted = items.toSorted((a, b) => a.place.pack - b.place.pack || a.place.offset - b.place.offset)
@@ -141,17 +148,16 @@ export class PackReader implements Disposable {
 
   #begin(span: Span<unknown> | undefined, memory?: Uint8Array): Promise<Uint8Array | undefined> {
     if (span === undefined) return Promise.resolve(undefined)
-    const { place } = span
-    const isSmall = place.length <= SYNC_BYTES_MAX
-    const target = !isSmall && place.length <= (memory?.length ?? 0) ? memory?.subarray(0, place.length) : undefined
-    const reading = isSmall ? this.#readSoon(place) : this.readInPool(place, target)
+    const { length } = span.place
+    const reading = this.readInto(span.place, length <= (memory?.length ?? 0) ? memory?.subarray(0, length) : undefined)
     // Whoever takes it in its turn meets the failure.
     reading.catch(() => undefined)
     return reading
   }
 
-  async #readSoon(place: Place): Promise<Uint8Array | undefined> {
-    return this.readHere(place)
+  /** Like `read`, into `target`, which is as long as the place, unless this is small. */
+  async readInto(place: Place, target: Uint8Array | undefined): Promise<Uint8Array | undefined> {
+    return place.length <= SYNC_BYTES_MAX ? this.readHere(place) : await this.readInPool(place, target)
   }
 
   /** Forgets a pack that was removed. */

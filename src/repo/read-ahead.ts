@@ -49,7 +49,7 @@ export async function* readAhead(
   cids: Iterable<CID> | AsyncIterable<CID>,
   options: ReadAheadOptions,
 ): AsyncIterable<Block> {
-  const source = new Source(cids, options.look)
+  const source = new LookAhead(cids, options.look)
   const ahead: Ahead[] = []
   const { budget } = options
   let bytesAhead = 0
@@ -83,25 +83,25 @@ export async function* readAhead(
 }
 
 /** Where the CIDs come from. Those that are there at once are looked up together. */
-class Source {
+export class LookAhead<T> {
   readonly #cids: Iterator<CID> | AsyncIterator<CID>
-  readonly #look: ReadAheadOptions['look']
-  #found: readonly Found[] = []
+  readonly #look: (cids: readonly CID[]) => Promise<readonly T[]>
+  #found: readonly T[] = []
   #at = 0
   #ended = false
 
-  constructor(cids: Iterable<CID> | AsyncIterable<CID>, look: ReadAheadOptions['look']) {
+  constructor(cids: Iterable<CID> | AsyncIterable<CID>, look: (cids: readonly CID[]) => Promise<readonly T[]>) {
     this.#cids = Symbol.asyncIterator in cids ? cids[Symbol.asyncIterator]() : cids[Symbol.iterator]()
     this.#look = look
   }
 
   /** Returns the next block that was looked up already; undefined when there is none. */
-  known(): Found | undefined {
+  known(): T | undefined {
     return this.#found[this.#at++]
   }
 
   /** Returns the next block; undefined after the last. */
-  async next(): Promise<Found | undefined> {
+  async next(): Promise<T | undefined> {
     const cids: CID[] = []
     while (!this.#ended && cids.length < BLOCKS_AHEAD_MAX) {
       const next = this.#cids.next()

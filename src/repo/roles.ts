@@ -1,9 +1,16 @@
 import type { CID } from 'multiformats/cid'
 import type { Filestore } from './filestore.ts'
+import type { ReadMemory } from './read-memory.ts'
 
 /** Options of everything that may wait. */
 export interface Waiting {
   readonly signal?: AbortSignal | undefined
+}
+
+/** Options of `Blocks.getMany`. */
+export interface GetManyOptions extends Waiting {
+  /** The caller looks at one block after another: a store may read them into this memory, where others follow. */
+  readonly memory?: ReadMemory | undefined
 }
 
 /** A block: bytes and the CID that they hash to. */
@@ -45,7 +52,7 @@ export interface Blocks {
   get(cid: CID, options?: Waiting): Promise<Uint8Array>
 
   /** Yields the blocks of `cids` in their order, reading and hashing ahead (bounded). Throws as `get` does. */
-  getMany(cids: Iterable<CID> | AsyncIterable<CID>, options?: Waiting): AsyncIterable<Block>
+  getMany(cids: Iterable<CID> | AsyncIterable<CID>, options?: GetManyOptions): AsyncIterable<Block>
 
   /**
    * Takes a block whose bytes hash to `cid` (the caller has hashed them; bytes from outside go through
