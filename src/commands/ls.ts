@@ -1,4 +1,5 @@
 import { defineCommand, type View } from '../contract/command.ts'
+import { goMode } from '../contract/go-mode.ts'
 import { argumentList, flag } from '../contract/params.ts'
 import type { ListedEntry } from '../node/directory-list.ts'
 
@@ -131,20 +132,10 @@ function toLink(entry: ListedEntry, hash: string): ListedLink {
     Size: size,
     Type: TYPES[kind],
     Target: target,
-    Mode: goMode(mode, kind),
+    // A mode of nothing stays 0.
+    Mode: mode === 0 ? 0 : goMode(mode, kind),
     ModTime: goTime(mtime),
   }
-}
-
-/** Go keeps what is not a permission in high bits of its own; a mode of nothing stays 0. */
-function goMode(mode: number, kind: ListedEntry['kind']): number {
-  if (mode === 0) return 0
-  const type = kind === 'directory' ? 2 ** 31 : kind === 'symlink' ? 2 ** 27 : 0
-  const special = [0o4000, 0o2000, 0o1000].reduce(
-    (sum, bit, nth) => sum + ((mode & bit) === 0 ? 0 : ([2 ** 23, 2 ** 22, 2 ** 20][nth] ?? 0)),
-    0,
-  )
-  return type + special + (mode & 0o777)
 }
 
 /** Returns a time as Go writes it in JSON: RFC 3339, no zeros at the end of the fraction. */

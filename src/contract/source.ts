@@ -11,6 +11,8 @@ export interface SourceEntry {
   readonly type: 'file' | 'directory' | 'symlink'
   /** Permission bits, when they are known. */
   readonly mode?: number | undefined
+  /** The mode as a client of the RPC wrote it, when it did: answers repeat it. */
+  readonly sentMode?: number | undefined
   readonly mtime?: { readonly seconds: number; readonly nanoseconds: number } | undefined
   /** Of a file on the caller's machine: with size and time of modification it tells whether it is the same still. */
   readonly inode?: bigint | undefined

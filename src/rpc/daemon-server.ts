@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Command, Executor } from '../contract/command.ts'
 import { Failure } from '../contract/failure.ts'
 import { AGENT } from '../contract/version.ts'
+import { COMMIT } from '../node/build.ts'
 import type { Daemon } from '../node/daemon.ts'
 import type { Node } from '../node/node.ts'
 import { serveExchange } from './exchange-server.ts'
@@ -150,7 +151,9 @@ function executorOn(node: Node, calls: Calls): Executor {
 }
 
 function answerVersion(request: IncomingMessage, response: ServerResponse): boolean {
-  if (request.url !== '/version') return false
-  response.writeHead(200, { 'Content-Type': 'text/plain; charset=utf-8' }).end(`Client Version: ${AGENT}\n`)
+  if (request.url?.split('?')[0] !== '/version') return false
+  response
+    .writeHead(200, { 'Content-Type': 'text/plain; charset=utf-8' })
+    .end(`Commit: ${COMMIT}\nClient Version: ${AGENT}\n`)
   return true
 }

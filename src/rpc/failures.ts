@@ -6,15 +6,18 @@ const MESSAGE_CHARACTERS_MAX = 4_096
 const DATA_CHARACTERS_MAX = 1_024
 const decoder = new TextDecoder()
 
-/** Returns the HTTP status of a failure: 400 for a mistake of the client, else 500. */
-export function statusOf(failure: Failure): number {
-  return failure.kind === 'usage' ? 400 : 500
+/**
+ * Returns the record that answers a call which failed. As with Kubo only a request that cannot be read is the client's
+ * mistake (400, Code 1); what a command refuses is an ordinary failure (500, Code 0), and `kind` says what it was.
+ */
+export function answerRecord(failure: Failure): FailureRecord {
+  return { ...failureToRecord(failure), Code: 0 }
 }
 
 /** Returns the trailers that tell of a failure after output began: Kubo's message, and our record. */
 export function failureToTrailers(failure: Failure): { error: string; failure: string } {
   const message = failure.message.slice(0, MESSAGE_CHARACTERS_MAX)
-  const { data, ...rest } = { ...failureToRecord(failure), Message: message }
+  const { data, ...rest } = { ...answerRecord(failure), Message: message }
   const isSmall = data !== undefined && JSON.stringify(data).length <= DATA_CHARACTERS_MAX
   const record = isSmall ? { ...rest, data } : rest
   // A trailer is one line of Latin-1.

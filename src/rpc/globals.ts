@@ -19,6 +19,7 @@ export const GLOBAL_NAMES: ReadonlySet<string> = new Set([
   'cid-base',
   'upgrade-cidv0-in-output',
   'encoding',
+  'stream-channels',
   'enc',
   'timeout',
   'lookup-timeout',
@@ -62,6 +63,7 @@ export function globalsFromQuery(pairs: readonly QueryPair[]): WireGlobals {
     const value = last(name)
     return value === undefined ? initial : parseDuration(value, name)
   }
+  isOn('stream-channels')
   const cidBase = last('cid-base') || undefined
   const upgrade = last('upgrade-cidv0-in-output')
   const timeout = last('timeout')

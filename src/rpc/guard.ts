@@ -31,6 +31,8 @@ export interface Door {
   readonly port: number | undefined
 }
 
+/** What a page may ask for unless the config names others. */
+const METHODS_DEFAULT = ['POST']
 /** The headers that CORS lets a web page see, and send. */
 const EXPOSED = 'X-Stream-Output, X-Chunked-Output, X-Content-Length'
 const SENDABLE = new Set(['origin', 'accept', 'content-type', 'x-requested-with'])
@@ -55,7 +57,7 @@ export function policyOf(api: unknown): Policy {
   const scopes = Object.values(recordOf(section.Authorizations))
   return {
     origins: take('access-control-allow-origin'),
-    methods: methods.length > 0 ? methods : ['GET', 'POST', 'PUT'],
+    methods: methods.length > 0 ? methods : METHODS_DEFAULT,
     credentials: take('access-control-allow-credentials').some(value => value.toLowerCase() === 'true'),
     headers: Object.fromEntries(headers),
     isRestricted: scopes.length > 0,
@@ -91,7 +93,7 @@ export function corsHeaders(policy: Policy, door: Door, origin: string | undefin
     'Access-Control-Expose-Headers': EXPOSED,
     Vary: 'Origin',
   }
-  return { ...headers, ...grant(policy, door, origin) }
+  return { ...headers, ...originHeaders(policy, door, origin) }
 }
 
 /** Returns the headers that answer a browser's question whether it may send a request. */
@@ -101,7 +103,7 @@ export function preflightHeaders(policy: Policy, door: Door, headers: IncomingHt
   const asked = headers['access-control-request-headers'] ?? ''
   const names = asked.split(',').map(name => name.trim().toLowerCase())
   const isAllowed = policy.methods.includes(method) && names.every(name => name === '' || SENDABLE.has(name))
-  const granted = isAllowed ? grant(policy, door, headers.origin) : {}
+  const granted = isAllowed ? originHeaders(policy, door, headers.origin) : {}
   if (Object.keys(granted).length === 0) return vary
   return {
     ...vary,
@@ -111,7 +113,8 @@ export function preflightHeaders(policy: Policy, door: Door, headers: IncomingHt
   }
 }
 
-function grant(policy: Policy, door: Door, origin: string | undefined): Record<string, string> {
+/** Returns the headers that let the page of an origin read an answer; none when it may not. */
+export function originHeaders(policy: Policy, door: Door, origin: string | undefined): Record<string, string> {
   if (origin === undefined || origin === '' || !isAllowedOrigin(policy, door, origin)) return {}
   return {
     'Access-Control-Allow-Origin': policy.origins.includes('*') ? '*' : origin,
@@ -131,7 +134,8 @@ function isKnownHost(policy: Policy, host: string | undefined): boolean {
   if (host === undefined || host === '') return true
   const name = host.replace(/:\d+$/, '').toLowerCase()
   if (/^\d+\.\d+\.\d+\.\d+$/.test(name) || /^\[[0-9a-f:.]+\]$/.test(name)) return true
-  if (name === 'localhost' || name.endsWith('.localhost')) return true
+  // No page can come from a name that the public DNS cannot hold: another container's, one of a private network.
+  if (!name.includes('.') || /\.(?:localhost|local|internal|test|home\.arpa)$/.test(name)) return true
   return policy.origins.some(origin => origin === '*' || hostOf(origin) === name)
 }
 

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Output, OutputKind } from '../contract/command.ts'
-import { type Failure, failureToRecord } from '../contract/failure.ts'
-import { failureToTrailers, statusOf } from './failures.ts'
+import type { Failure } from '../contract/failure.ts'
+import { answerRecord, failureToTrailers } from './failures.ts'
 import { FAILURE_AS_LINE, HEADER, toLine } from './wire.ts'
 
 /** Bytes of records that are gathered before they are written, when they come faster than they are sent. */
@@ -53,7 +53,7 @@ export class Reply {
 
   /** Sends text as it is (`encoding=text`). */
   async sendText(text: string | Uint8Array): Promise<void> {
-    if (!this.#response.headersSent) this.#writeHead(true)
+    if (!this.#response.headersSent) this.#writeHead(this.#kind === 'bytes', 200, 'text/plain')
     await this.#write(text)
   }
 
@@ -65,15 +65,15 @@ export class Reply {
     // the answer could be lost.
     if (!response.headersSent && !response.req.complete) response.shouldKeepAlive = true
     if (failure !== undefined && !response.headersSent) {
-      this.#writeHead(false, statusOf(failure))
-      response.end(toLine(failureToRecord(failure)))
+      this.#writeHead(false, 500)
+      response.end(toLine(answerRecord(failure)))
       return
     }
     if (!response.headersSent) this.#writeHead(this.#kind === 'bytes')
     this.#writeBatch()
     // HTTP/1.0 has no trailers: a connection that is cut is at least no success.
     if (failure !== undefined && response.req.httpVersion === '1.0') return void response.destroy()
-    if (failure !== undefined && this.#wantsLine()) response.write(toLine(failureToRecord(failure)))
+    if (failure !== undefined && this.#wantsLine()) response.write(toLine(answerRecord(failure)))
     else if (failure !== undefined) {
       const trailers = failureToTrailers(failure)
       response.addTrailers({ [HEADER.error]: trailers.error, [HEADER.failure]: trailers.failure })
@@ -85,9 +85,10 @@ export class Reply {
     return this.#kind === 'value' && this.#response.req.headers[HEADER.failure.toLowerCase()] === FAILURE_AS_LINE
   }
 
-  #writeHead(isBytes: boolean, status = 200): void {
-    const headers: Record<string, string> = { ...this.#headers, Trailer: HEADER.error }
-    headers['Content-Type'] = isBytes ? 'text/plain' : 'application/json'
+  #writeHead(isBytes: boolean, status = 200, type = isBytes ? 'text/plain' : 'application/json'): void {
+    const headers: Record<string, string> = { ...this.#headers, 'Content-Type': type }
+    // HTTP/1.0 has no trailers, and the runtime throws at one that is announced.
+    if (this.#response.req.httpVersion !== '1.0') headers.Trailer = HEADER.error
     if (status === 200) {
       if (isBytes) headers[HEADER.stream] = '1'
       else if (this.#kind !== 'value') headers[HEADER.chunked] = '1'

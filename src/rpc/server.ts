@@ -3,7 +3,7 @@ import type { Call, Command, Executor } from '../contract/command.ts'
 import { formatDuration } from '../contract/duration.ts'
 import { Failure, isAbort, systemFailure } from '../contract/failure.ts'
 import type { SourceEntry } from '../contract/source.ts'
-import { corsHeaders, type Door, type Policy, preflightHeaders, refusal } from './guard.ts'
+import { corsHeaders, type Door, originHeaders, type Policy, preflightHeaders, refusal } from './guard.ts'
 import { readLines } from './lines.ts'
 import { boundaryOf } from './multipart.ts'
 import { decodeQuery, percentDecode } from './query.ts'
@@ -69,7 +69,8 @@ async function answer(
   state: { calls: number; readonly loaded: Map<string, Promise<Command>> },
 ): Promise<void> {
   const { path, query } = splitUrl(request.url ?? '')
-  if (path !== API_PATH && !path.startsWith(`${API_PATH}/`)) {
+  if (path === API_PATH || path.includes('//')) return moved(response, path, query)
+  if (!path.startsWith(`${API_PATH}/`)) {
     if (options.other?.(request, response, door) !== true) plain(response, 404, '404 page not found')
     return
   }
@@ -81,6 +82,8 @@ async function answer(
   }
   const refused = refusal(options.policy, door, path, request.headers)
   if (refused !== undefined) return plain(response, 403, refused)
+  const granted = originHeaders(options.policy, door, request.headers.origin)
+  for (const [name, value] of Object.entries(granted)) response.setHeader(name, value)
   const found = findCommand(path, options.commands)
   const command = found === undefined ? undefined : await loadOnce(found, state.loaded)
   if (found === undefined || command === undefined || command.localOnly === true) {
@@ -129,6 +132,7 @@ async function carryOut(
   try {
     // A daemon that is told to stop takes nothing more, also on connections that are open still.
     options.signal.throwIfAborted()
+    if (wire.refused !== undefined) throw wire.refused
     const source = boundary === undefined ? none() : readUpload(bodyOf(request), boundary, { trustsPaths: door.isOwn })
     const input = wire.fromBody === undefined ? wire.input : await inputFromBody(command, wire, source)
     command.check?.(input as never)
@@ -249,7 +253,10 @@ function loadOnce({ words, load }: FoundCommand, loaded: Map<string, Promise<Com
 
 /** Finds the command that a path names. Its last segment may be an argument instead: `cat/Qm…`. */
 function findCommand(path: string, commands: ServerOptions['commands']): FoundCommand | undefined {
-  const segments = path.slice(API_PATH.length + 1).split('/')
+  const segments = path
+    .slice(API_PATH.length + 1)
+    .replace(/\/$/, '')
+    .split('/')
   const words = segments.join(' ')
   const load = Object.hasOwn(commands, words) ? commands[words] : undefined
   if (load !== undefined) return { words, args: [], load }
@@ -261,7 +268,9 @@ function findCommand(path: string, commands: ServerOptions['commands']): FoundCo
     : { words: shorter, args: [argument], load: loadShorter }
 }
 
-function splitUrl(url: string): { path: string; query: string } {
+function splitUrl(target: string): { path: string; query: string } {
+  // A client that takes the node for a proxy sends the whole URL.
+  const url = target.replace(/^https?:\/\/[^/?#]*/i, '').replace(/#.*/s, '')
   const at = url.indexOf('?')
   const path = at < 0 ? url : url.slice(0, at)
   try {
@@ -276,8 +285,14 @@ function preflight(options: ServerOptions, door: Door, request: IncomingMessage,
   const isPreflight = request.headers['access-control-request-method'] !== undefined
   const headers = isPreflight
     ? preflightHeaders(options.policy, door, request.headers)
-    : { Allow: 'OPTIONS, POST', Vary: 'Origin' }
+    : { Allow: 'OPTIONS, POST', Vary: 'Origin', ...originHeaders(options.policy, door, request.headers.origin) }
   response.writeHead(204, headers).end()
+}
+
+/** As the multiplexer of Go's server does it: to the same place, its slashes set right. */
+function moved(response: ServerResponse, path: string, query: string): void {
+  const clean = path === API_PATH ? `${API_PATH}/` : path.replace(/\/{2,}/g, '/')
+  response.writeHead(307, { Location: encodeURI(clean) + (query === '' ? '' : `?${query}`) }).end()
 }
 
 function plain(response: ServerResponse, status: number, text: string): void {

@@ -28,15 +28,17 @@ async function bytesOf(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
 }
 
 const CONTENT = 'one\r\n--two\r\n\r\n-\r\n--bound\r'
+/** What a part that tells a mode and no time stands for, as with Kubo. */
+const EPOCH = { seconds: 0, nanoseconds: 0 }
 const entries: SourceEntry[] = [
-  { path: 'd', type: 'directory', mode: 0o755, mtime: { seconds: -5, nanoseconds: 7 } },
+  { path: 'd', type: 'directory', mode: 0o1755, mtime: { seconds: -5, nanoseconds: 7 } },
   { path: 'd/a b+%"é\udcff.txt', type: 'file', mode: 0o644, content: () => chunksOf(Buffer.from(CONTENT), 3) },
   { path: 'd/link', type: 'symlink', target: '../\udcfe' },
   { path: 'd/empty', type: 'file', localPath: '/x/em pty', content: () => chunksOf(Buffer.alloc(0)) },
 ]
 const expected = [
-  { path: 'd', type: 'directory', mode: 0o755, mtime: { seconds: -5, nanoseconds: 7 } },
-  { path: 'd/a b+%"é\udcff.txt', type: 'file', mode: 0o644, bytes: CONTENT },
+  { path: 'd', type: 'directory', mode: 0o1755, sentMode: 0o20004000755, mtime: { seconds: -5, nanoseconds: 7 } },
+  { path: 'd/a b+%"é\udcff.txt', type: 'file', mode: 0o644, sentMode: 0o644, mtime: EPOCH, bytes: CONTENT },
   { path: 'd/link', type: 'symlink', target: '../\udcfe' },
   { path: 'd/empty', type: 'file', localPath: '/x/em pty', bytes: '' },
 ]
@@ -110,7 +112,14 @@ test('what other clients write is understood', async () => {
       '\r\n4',
     ),
     [
-      { path: 'a', type: 'file', mode: 0o755, mtime: { seconds: 1_700_000_000, nanoseconds: 5 }, bytes: '1' },
+      {
+        path: 'a',
+        type: 'file',
+        mode: 0o755,
+        sentMode: 0o755,
+        mtime: { seconds: 1_700_000_000, nanoseconds: 5 },
+        bytes: '1',
+      },
       { path: '', type: 'file', bytes: '2' },
       { path: 'é', type: 'file', bytes: '3' },
       { path: '', type: 'file', bytes: '4' },

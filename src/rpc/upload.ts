@@ -1,4 +1,5 @@
 import { Failure } from '../contract/failure.ts'
+import { goMode, permissionsOf } from '../contract/go-mode.ts'
 import type { SourceEntry, UnorderedSource } from '../contract/source.ts'
 import { nameFromBytes } from '../contract/surrogate-escape.ts'
 import { type Part, parseMultipart } from './multipart.ts'
@@ -52,9 +53,9 @@ const CONTENT_TYPES: Readonly<Record<SourceEntry['type'], string>> = {
 }
 
 /** Mode and time of modification ride in the name of the form field. */
-function metadata({ mode, mtime }: SourceEntry): string {
+function metadata({ type, mode, mtime }: SourceEntry): string {
   const fields: string[] = []
-  if (mode !== undefined) fields.push(`mode=0${mode.toString(8)}`)
+  if (mode !== undefined) fields.push(`mode=0${goMode(mode, type).toString(8)}`)
   if (mtime !== undefined) {
     fields.push(`mtime=${mtime.seconds}`)
     if (mtime.nanoseconds > 0) fields.push(`mtime-nsecs=${mtime.nanoseconds}`)
@@ -109,9 +110,9 @@ function remember(folder: string, folders: Set<string>): void {
 async function toEntry(part: Part, trustsPaths: boolean): Promise<SourceEntry> {
   const disposition = parseDisposition(part.headers.get('content-disposition') ?? '')
   const path = cleanPath(disposition.filename ?? '')
-  const { mode, mtime } = parseMetadata(disposition.name ?? '')
+  const metadata = parseMetadata(disposition.name ?? '')
   const type = (part.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase()
-  const common = { path, mode, mtime }
+  const common = { path, ...metadata }
   if (type === CONTENT_TYPES.directory) return { ...common, type: 'directory' }
   if (type === CONTENT_TYPES.symlink) return { ...common, type: 'symlink', target: await readTarget(part) }
   return { ...common, type: 'file', localPath: trustsPaths ? localPath(part) : undefined, content: part.content }
@@ -143,19 +144,24 @@ function cleanPath(filename: string): string {
   return clean.join('/')
 }
 
-function parseMetadata(field: string): Pick<SourceEntry, 'mode' | 'mtime'> {
+function parseMetadata(field: string): Pick<SourceEntry, 'mode' | 'sentMode' | 'mtime'> {
   const at = field.indexOf('?')
   if (at < 0) return {}
   const values = new Map(decodeQuery(field.slice(at + 1)))
   const mode = values.get('mode') ?? ''
-  const seconds = Number(values.get('mtime') || Number.NaN)
-  const nanoseconds = Number(values.get('mtime-nsecs') ?? 0)
-  const isTime = Number.isSafeInteger(seconds)
-  const isFraction = Number.isInteger(nanoseconds) && nanoseconds >= 0 && nanoseconds < 1e9
-  return {
-    mode: /^[0-7]{1,11}$/.test(mode) ? Number.parseInt(mode, 8) & 0o7777 : undefined,
-    mtime: isTime ? { seconds, nanoseconds: isFraction ? nanoseconds : 0 } : undefined,
-  }
+  const sentMode = /^0{0,9}[0-3]?[0-7]{1,10}$/.test(mode) ? Number.parseInt(mode, 8) : undefined
+  const known = sentMode === undefined ? {} : { mode: permissionsOf(sentMode), sentMode }
+  return { ...known, mtime: timeOf(values.get('mtime') ?? '0', values.get('mtime-nsecs') ?? '0') }
+}
+
+/** A part that tells anything of its file tells its time as well: what it leaves out of that is 0. */
+function timeOf(mtime: string, nsecs: string): SourceEntry['mtime'] {
+  const seconds = Number(mtime || Number.NaN)
+  const fraction = Number(nsecs || Number.NaN)
+  if (!Number.isSafeInteger(seconds)) return undefined
+  const nanoseconds = Number.isSafeInteger(fraction) ? fraction : 0
+  const more = Math.floor(nanoseconds / 1e9)
+  return { seconds: seconds + more, nanoseconds: nanoseconds - more * 1e9 }
 }
 
 async function readTarget(part: Part): Promise<string> {

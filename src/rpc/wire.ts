@@ -31,6 +31,8 @@ export interface WireCall extends WireGlobals {
   readonly input: Values
   /** The key of the argument that was left out and is read from the body, one value a line. */
   readonly fromBody: string | undefined
+  /** What is wrong with a value that has the right type: the command fails by it, the request is well-formed. */
+  readonly refused: Failure | undefined
   /** The options that were given, by their names on the wire, and the arguments: for the list of requests. */
   readonly given: { readonly options: Readonly<Record<string, unknown>>; readonly args: readonly string[] }
 }
@@ -83,11 +85,14 @@ export function fromQuery(
     else if (GLOBAL_NAMES.has(name)) rest.push([name, value])
   }
   const input: Record<string, unknown> = {}
+  let refused: Failure | undefined
   for (const [key, param] of Object.entries(command.params)) {
     if (param.place !== 'option') continue
     const given = texts.get(key)
-    input[key] = given === undefined ? param.initial : parseOption(given, param, optionName(key, param))
-    if (given !== undefined) options[optionName(key, param)] = input[key]
+    const name = optionName(key, param)
+    input[key] = given === undefined ? param.initial : parseOption(given, param, name)
+    if (given !== undefined) refused ??= refusedValue(input[key], param, name)
+    if (given !== undefined) options[name] = input[key]
   }
   const fromBody = distribute(command.params, args, input, hasBody)
   for (const param of Object.values(command.params)) {
@@ -95,7 +100,7 @@ export function fromQuery(
     throw new Failure('usage', `file argument '${param.label}' is required`)
   }
   const wire = globalsFromQuery(rest)
-  return { ...wire, input, fromBody, given: { options: { encoding: wire.encoding, ...options }, args } }
+  return { ...wire, input, fromBody, refused, given: { options: { encoding: wire.encoding, ...options }, args } }
 }
 
 /** Returns an output as a line of JSON. */
@@ -135,11 +140,6 @@ function parseOption(given: readonly string[], option: Option, name: string): un
     throw new Failure('usage', `expected key ${name} to have only a single value, received [${given.join(' ')}]`)
   }
   if (option.kind === 'flag') return parseFlag(value, name)
-  if (option.values !== undefined && !option.values.includes(value)) {
-    throw new Failure('usage', `invalid value "${value}" for option "${name}"`, {
-      hint: `use one of ${option.values.join(', ')}`,
-    })
-  }
   return option.kind === 'text' ? value : parseNumber(value, option, name)
 }
 
@@ -150,10 +150,18 @@ function parseNumber(value: string, option: Option, name: string): number {
     const type = option.kind === 'float' ? 'float' : 'int'
     throw new Failure('usage', `could not convert value "${value}" to type "${type}" (for option "-${name}")`)
   }
-  if (option.min !== undefined && number < option.min) {
-    throw new Failure('usage', `invalid value "${value}" for option "${name}": at least ${option.min} is wanted`)
-  }
   return number
+}
+
+function refusedValue(value: unknown, option: Option, name: string): Failure | undefined {
+  if (typeof value === 'string' && option.values !== undefined && !option.values.includes(value)) {
+    const hint = `use one of ${option.values.join(', ')}`
+    return new Failure('usage', `invalid value "${value}" for option "${name}"`, { hint })
+  }
+  if (typeof value === 'number' && option.min !== undefined && value < option.min) {
+    return new Failure('usage', `invalid value "${value}" for option "${name}": at least ${option.min} is wanted`)
+  }
+  return undefined
 }
 
 /**
@@ -179,7 +187,7 @@ function distribute(
     if (param.stdin && hasBody && fromBody === undefined) fromBody = key
     else if (!param.optional) throw new Failure('usage', `argument "${param.label}" is required`)
   }
-  if (left.length > 0) throw new Failure('usage', `unexpected argument "${left[0]}"`)
+  // What is left over is ignored, as Kubo does: the program on the other side cannot mend it.
   return fromBody
 }
 

@@ -1,4 +1,5 @@
 import type { Globals } from '../../contract/globals.ts'
+import { goMode } from '../../contract/go-mode.ts'
 import { formatCid } from '../cid.ts'
 import type { AddEvent } from './add.ts'
 import type { TopEntry } from './import-tree.ts'
@@ -60,20 +61,13 @@ const stats = new WeakMap<TopEntry, RecordStat>()
 function statOf(top: TopEntry): RecordStat {
   let stat = stats.get(top)
   if (stat !== undefined) return stat
-  const { type, mode, mtime } = top
+  const { type, mode, mtime, sentMode } = top
   const { seconds = 0, nanoseconds = 0 } = mtime ?? {}
   stat = {
-    ...(mode === undefined ? {} : { Mode: `0${goMode(mode, type).toString(8)}` }),
+    ...(mode === undefined ? {} : { Mode: `0${(sentMode ?? goMode(mode, type)).toString(8)}` }),
     ...(seconds === 0 ? {} : { Mtime: seconds }),
     ...(nanoseconds === 0 ? {} : { MtimeNsecs: nanoseconds }),
   }
   stats.set(top, stat)
   return stat
-}
-
-/** Returns the mode in the bits of Go's `FileMode`. */
-function goMode(mode: number, type: TopEntry['type']): number {
-  const kind = type === 'directory' ? 2 ** 31 : type === 'symlink' ? 2 ** 27 : 0
-  const special = (mode & 0o4000 ? 2 ** 23 : 0) + (mode & 0o2000 ? 2 ** 22 : 0) + (mode & 0o1000 ? 2 ** 20 : 0)
-  return kind + special + (mode & 0o777)
 }

@@ -33,6 +33,7 @@ export interface TopEntry {
   /** Empty for standard input without a name, and for the folder around it all. */
   readonly name: string
   readonly mode: number | undefined
+  readonly sentMode?: number | undefined
   readonly mtime: SourceEntry['mtime']
 }
 
@@ -178,11 +179,11 @@ export class TreeImport {
     yield* imported
   }
 
-  #beginTop({ path, type, mode, mtime }: SourceEntry): void {
+  #beginTop({ path, type, mode, sentMode, mtime }: SourceEntry): void {
     if (path.includes('/')) throw new Failure('usage', `${path}: the folder that it lies in was not sent before it`)
     if (path !== '' && this.#seen.has(path)) throw new Failure('usage', `the name ${path} was sent twice`)
     this.#seen.add(path)
-    this.#top = { type, name: path, mode, mtime }
+    this.#top = { type, name: path, mode, sentMode, mtime }
   }
 
   #statOf(entry: SourceEntry): FileStat {
