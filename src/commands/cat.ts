@@ -27,7 +27,7 @@ export const cat = defineCommand({
   },
   async *run(input, { node, signal, answer, heldPieces }) {
     // As in Kubo, nothing is even looked up when nothing is to be printed.
-    if (input.length === 0) return
+    if (input.length === 0) return answer?.length(0)
     const { openParts, readParts } = await import('../node/file-parts.ts')
     const parts = await openParts(node, input.path, input, { signal })
     const total = parts.reduce((sum, part) => sum + part.length, 0)

@@ -32,6 +32,7 @@ export const get = defineCommand({
   ],
   needs: 'repo',
   output: 'bytes',
+  mediaType: input => (input.compress ? 'application/gzip' : 'application/x-tar'),
   worksWithoutRepo: true,
   params,
   check(input) {

@@ -122,6 +122,8 @@ export interface Command<P extends Params = Params, O extends Output = Output> {
   readonly needs: Needs
   /** How results travel; depends on the input where Kubo's does (`ls --stream`). The default is `stream`. */
   readonly output?: OutputKind | ((input: Input<P>) => OutputKind)
+  /** The media type of bytes as the RPC sends them; `text/plain` when not given. */
+  readonly mediaType?: string | ((input: Input<P>) => string)
   /** The shape of each record that `run` yields, for `tsipfs schema`. None for bytes and nothing. */
   readonly result?: Shape
   /**

@@ -72,7 +72,7 @@ export class NobodyToAsk implements Exchange {
   }
 
   async get(cid: CID): Promise<Uint8Array> {
-    throw new Failure('not-found', `block ${cid} was not found in the repo`, {
+    throw new Failure('not-found', `block was not found locally (offline): ipld: could not find ${cid}`, {
       hint: this.#hint,
       data: { cid: cid.toString() },
     })

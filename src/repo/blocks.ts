@@ -67,9 +67,11 @@ export function isLeaf(cid: CID, marked: boolean): boolean {
   return cid.code === RAW || (cid.code === DAG_PB && marked)
 }
 
-/** Returns the failure of a block that is not here. */
+/** Returns the failure of a block that is not here. Programs in Go look for `ipld: could not find` and take the CID out. */
 export function missingFailure(cid: CID): Failure {
-  return new Failure('not-found', `block ${cid} was not found in the repo`, { data: { cid: cid.toString() } })
+  return new Failure('not-found', `block was not found in the repo: ipld: could not find ${cid}`, {
+    data: { cid: cid.toString() },
+  })
 }
 
 interface Look {

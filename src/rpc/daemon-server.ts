@@ -1,16 +1,14 @@
 import { rm } from 'node:fs/promises'
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import type { Command, Executor } from '../contract/command.ts'
 import { Failure } from '../contract/failure.ts'
 import { AGENT } from '../contract/version.ts'
-import { COMMIT } from '../node/build.ts'
 import type { Daemon } from '../node/daemon.ts'
 import type { Node } from '../node/node.ts'
 import { serveExchange } from './exchange-server.ts'
 import { policyOf } from './guard.ts'
 import { type Listening, listenAt, listenOwn } from './listen.ts'
-import { serveRpc } from './server.ts'
+import { type ServerOptions, serveRpc } from './server.ts'
 
 /** What the RPC of a daemon stands on. */
 export interface DaemonServerOptions {
@@ -38,7 +36,7 @@ export interface DaemonServer {
 export async function serveDaemon(options: DaemonServerOptions): Promise<DaemonServer> {
   const { node, daemon } = options
   const calls = new Calls(options.idle)
-  const config = await node.repo.config.read()
+  const [config, { COMMIT }] = await Promise.all([node.repo.config.read(), import('../node/build.ts')])
   const listener = serveRpc({
     commands: options.commands,
     executor: executorOn(node, calls),
@@ -51,7 +49,7 @@ export async function serveDaemon(options: DaemonServerOptions): Promise<DaemonS
     },
     bug: error =>
       daemon.log.write('rpc', 'error', error instanceof Error ? (error.stack ?? error.message) : String(error)),
-    other: answerVersion,
+    other: versionPage(COMMIT),
   })
   const apiFile = join(node.repo.path, 'api')
   await rm(apiFile, { force: true })
@@ -150,10 +148,12 @@ function executorOn(node: Node, calls: Calls): Executor {
   }
 }
 
-function answerVersion(request: IncomingMessage, response: ServerResponse): boolean {
-  if (request.url?.split('?')[0] !== '/version') return false
-  response
-    .writeHead(200, { 'Content-Type': 'text/plain; charset=utf-8' })
-    .end(`Commit: ${COMMIT}\nClient Version: ${AGENT}\n`)
-  return true
+/** Answers `/version`, and nothing else. */
+function versionPage(commit: string): NonNullable<ServerOptions['other']> {
+  return (request, response) => {
+    if (request.url?.split('?')[0] !== '/version') return false
+    response.writeHead(200, { 'Content-Type': 'text/plain; charset=utf-8' })
+    response.end(`Commit: ${commit}\nClient Version: ${AGENT}\n`)
+    return true
+  }
 }

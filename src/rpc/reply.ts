@@ -7,6 +7,18 @@ import { FAILURE_AS_LINE, HEADER, toLine } from './wire.ts'
 /** Bytes of records that are gathered before they are written, when they come faster than they are sent. */
 const BATCH_BYTES = 64 * 1024
 
+export interface ReplyOptions {
+  readonly kind: OutputKind
+  readonly headers: Readonly<Record<string, string>>
+  /** The media type of results that are no records. */
+  readonly type: string
+  /** Text is wanted in place of records (`encoding=text`). */
+  readonly isText: boolean
+}
+
+const TEXT = 'text/plain'
+const JSON_LINES = 'application/json'
+
 /**
  * The answer to one call. Headers go out with the first result, so that a failure before it has a status of its own;
  * later ones travel as a trailer. Nothing is kept for a reader that is slow: `send` waits for it.
@@ -15,14 +27,18 @@ export class Reply {
   readonly #response: ServerResponse
   readonly #kind: OutputKind
   readonly #headers: Readonly<Record<string, string>>
+  readonly #type: string
+  readonly #isText: boolean
   #batch = ''
   #flushing: NodeJS.Immediate | undefined
   #lengthBytes: number | undefined
 
-  constructor(response: ServerResponse, kind: OutputKind, headers: Readonly<Record<string, string>>) {
+  constructor(response: ServerResponse, options: ReplyOptions) {
     this.#response = response
-    this.#kind = kind
-    this.#headers = headers
+    this.#kind = options.kind
+    this.#headers = options.headers
+    this.#type = options.type
+    this.#isText = options.isText
   }
 
   /** Announces how many bytes will follow. Too late once the headers are out. */
@@ -53,7 +69,7 @@ export class Reply {
 
   /** Sends text as it is (`encoding=text`). */
   async sendText(text: string | Uint8Array): Promise<void> {
-    if (!this.#response.headersSent) this.#writeHead(this.#kind === 'bytes', 200, 'text/plain')
+    if (!this.#response.headersSent) this.#writeHead(this.#kind === 'bytes', 200, TEXT)
     await this.#write(text)
   }
 
@@ -65,11 +81,11 @@ export class Reply {
     // the answer could be lost.
     if (!response.headersSent && !response.req.complete) response.shouldKeepAlive = true
     if (failure !== undefined && !response.headersSent) {
-      this.#writeHead(false, 500)
-      response.end(toLine(answerRecord(failure)))
+      this.#writeHead(false, 500, this.#isText ? TEXT : JSON_LINES)
+      response.end(this.#isText ? failure.message : toLine(answerRecord(failure)))
       return
     }
-    if (!response.headersSent) this.#writeHead(this.#kind === 'bytes')
+    if (!response.headersSent) this.#writeHead(this.#kind === 'bytes', 200, this.#isText ? TEXT : undefined)
     this.#writeBatch()
     // HTTP/1.0 has no trailers: a connection that is cut is at least no success.
     if (failure !== undefined && response.req.httpVersion === '1.0') return void response.destroy()
@@ -85,7 +101,7 @@ export class Reply {
     return this.#kind === 'value' && this.#response.req.headers[HEADER.failure.toLowerCase()] === FAILURE_AS_LINE
   }
 
-  #writeHead(isBytes: boolean, status = 200, type = isBytes ? 'text/plain' : 'application/json'): void {
+  #writeHead(isBytes: boolean, status = 200, type = isBytes ? this.#type : JSON_LINES): void {
     const headers: Record<string, string> = { ...this.#headers, 'Content-Type': type }
     // HTTP/1.0 has no trailers, and the runtime throws at one that is announced.
     if (this.#response.req.httpVersion !== '1.0') headers.Trailer = HEADER.error

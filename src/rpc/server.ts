@@ -9,7 +9,7 @@ import { boundaryOf } from './multipart.ts'
 import { decodeQuery, percentDecode } from './query.ts'
 import { Reply } from './reply.ts'
 import { readUpload } from './upload.ts'
-import { API_PATH, fromQuery, outputKind, type WireCall } from './wire.ts'
+import { API_PATH, fromQuery, mediaType, outputKind, type WireCall } from './wire.ts'
 
 /** Calls that are carried out at once; more are turned away with 429. */
 export const CALLS_MAX = 1_024
@@ -127,7 +127,12 @@ async function carryOut(
     ...customHeaders(options.policy),
     ...corsHeaders(options.policy, door, request.headers.origin),
   }
-  const reply = new Reply(response, outputKind(command, wire.input), headers)
+  const reply = new Reply(response, {
+    kind: outputKind(command, wire.input),
+    headers,
+    type: mediaType(command, wire.input),
+    isText: wire.encoding === 'text' && command.render !== undefined,
+  })
   const limits = callSignal(options.signal, wire.timeoutMs, response)
   try {
     // A daemon that is told to stop takes nothing more, also on connections that are open still.

@@ -43,6 +43,11 @@ export function outputKind(command: Command, input: Values): OutputKind {
   return typeof output === 'function' ? output(input as never) : (output ?? 'stream')
 }
 
+/** Returns the media type of the bytes that a command answers with. */
+export function mediaType({ mediaType: type }: Command, input: Values): string {
+  return typeof type === 'function' ? type(input as never) : (type ?? 'text/plain')
+}
+
 /** Returns true when the command takes files, which travel in the body. */
 export function takesFiles(command: Declared): boolean {
   return command.source !== undefined || Object.values(command.params).some(param => param.place === 'files')

@@ -47,7 +47,10 @@ test('on GitHub a CID goes to outputs and summary, and a failure is an annotatio
   assert.equal(runner.text('summary'), `- \`tsipfs add\`: cid \`${cid}\`\n`)
   const failed = runner.shell(`tsipfs cat --offline ${ABSENT}`)
   assert.equal(failed.status, 3)
-  assert.match(failed.stderr, /^::error title=tsipfs cat::block bafk\w+ was not found in the repo%0Ahint: /m)
+  assert.match(
+    failed.stderr,
+    /^::error title=tsipfs cat::block was not found locally \(offline\): ipld: could not find bafk\w+%0Ahint: /m,
+  )
   assert.equal(failed.stdout, '')
   const json = runner.shell(`tsipfs cat --json --offline ${ABSENT}`)
   assert.equal(json.stderr.trim().split('\n').length, 1, 'with --json standard error is one line')

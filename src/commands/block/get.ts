@@ -9,6 +9,7 @@ export const blockGet = defineCommand({
   examples: [{ line: 'tsipfs block get bafy… > block.bin', explains: 'Save a block.' }],
   needs: 'repo',
   output: 'bytes',
+  mediaType: 'application/vnd.ipld.raw',
   worksWithoutRepo: true,
   params: { cid: argument('cid', 'The block, or a path to it', { stdin: true, complete: 'cid' }) },
   async *run(input, { node, signal }) {

@@ -11,6 +11,7 @@ export const dagExport = defineCommand({
   examples: [{ line: 'tsipfs dag export bafy… > site.car', explains: 'Save a DAG to a file.' }],
   needs: 'repo',
   output: 'bytes',
+  mediaType: 'application/vnd.ipld.car',
   worksWithoutRepo: true,
   params: {
     root: argument('root', 'The root to export, or a path to it', { stdin: true, complete: 'cid' }),

@@ -19,6 +19,7 @@ export const diagProfile = defineCommand({
   ],
   needs: 'daemon',
   output: 'bytes',
+  mediaType: 'application/zip',
   params: {
     output: text('The file to write; ./ipfs-profile-TIME.zip unless given', {
       short: 'o',

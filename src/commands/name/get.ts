@@ -11,6 +11,7 @@ export const nameGet = defineCommand({
   needs: 'network',
   experimental: true,
   output: 'bytes',
+  mediaType: 'application/vnd.ipfs.ipns-record',
   worksWithoutRepo: true,
   params: { name: argument('name', 'The IPNS name to look up') },
   async *run(input, { node, signal }) {
