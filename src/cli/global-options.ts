@@ -66,6 +66,7 @@ export function toGlobals(values: GlobalValues): Globals {
   const cidBase = optionalText(values.cidBase) || undefined
   return {
     ...GLOBALS_DEFAULT,
+    timeoutMs: milliseconds(values.timeout, '--timeout'),
     offline: values.offline === true || values.local === true,
     cidBase,
     upgradeCidV0: upgradesCidV0(flagOf(values.upgradeCidv0InOutput), cidBase),

@@ -4,6 +4,7 @@ import type { Call, Caller, Command, Executor, Output, View } from '../contract/
 import { EXIT_STATUS, Failure, failureToRecord, isAbort, systemFailure } from '../contract/failure.ts'
 import type { Io, Sink } from '../contract/io.ts'
 import type { SourceEntry } from '../contract/source.ts'
+import { TIMED_OUT, timedOutText } from '../contract/timed-out.ts'
 import type { FetchState } from '../node/exchange.ts'
 import { argumentsOfRuns } from './arguments.ts'
 import type { CiOutputs, CiSystem } from './ci.ts'
@@ -12,7 +13,7 @@ import { renderJson, renderXml } from './encode.ts'
 import { escapeControls } from './escape-controls.ts'
 import { chooseExecutor } from './executors.ts'
 import { type Found, findCommand } from './find-command.ts'
-import { type GlobalValues, milliseconds, toGlobals } from './global-options.ts'
+import { type GlobalValues, toGlobals } from './global-options.ts'
 import { commandHelp, groupHelp, type HelpRow, programHelp } from './help.ts'
 import { type Parsed, parse } from './parse.ts'
 import { createProgress, fetchText, type ProgressKind } from './progress.ts'
@@ -62,11 +63,15 @@ function commandOf(args: readonly string[]): Found {
 
 async function runCommand(command: Command, parsed: Parsed, processIo: Io): Promise<number> {
   const globals = toGlobals(parsed.globals)
-  const timeoutMs = milliseconds(parsed.globals.timeout, '--timeout')
+  const { timeoutMs } = globals
   const timeout = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs)
   const signal = timeout === undefined ? processIo.signal : AbortSignal.any([processIo.signal, timeout])
   const io: Io = timeout === undefined ? processIo : { ...processIo, stdin: cutShort(processIo.stdin, timeout) }
-  const caller: Caller = { io, globals, signal }
+  let fetched: FetchState | undefined
+  const onFetch = (state: FetchState): void => {
+    fetched = state
+  }
+  const caller: Running = { io, globals, signal, onFetch: timeout === undefined ? undefined : onFetch }
   try {
     const runs = await argumentsOfRuns(command, parsed, io)
     const [first] = runs
@@ -75,15 +80,23 @@ async function runCommand(command: Command, parsed: Parsed, processIo: Io): Prom
     return 0
   } catch (error) {
     if (timeout?.aborted === true && !processIo.signal.aborted && (isAbort(error) || isTimeout(error))) {
-      const text = `timed out after ${String(parsed.globals.timeout)} (context deadline exceeded)`
+      // A node that the command was sent to has said it, and how far it came.
+      const isSaid = error instanceof Failure && error.message.startsWith(TIMED_OUT)
+      const text = isSaid ? error.message : timedOutText(String(parsed.globals.timeout), fetched)
       throw new Failure('timeout', text, { hint: 'allow more with --timeout', cause: error })
     }
     throw error
   }
 }
 
-async function runOnce(command: Command, asked: Parsed, caller: Caller): Promise<void> {
-  const { io, signal } = caller
+/** A command line that is being carried out. */
+interface Running extends Caller {
+  /** Is told how far a fetch is, where that will be said. */
+  readonly onFetch: ((state: FetchState) => void) | undefined
+}
+
+async function runOnce(command: Command, asked: Parsed, caller: Running): Promise<void> {
+  const { io, signal, onFetch } = caller
   const { parsed, peers } = await openTickets(command, asked)
   const globals =
     peers.length === 0 ? caller.globals : { ...caller.globals, peers: [...caller.globals.peers, ...peers] }
@@ -99,12 +112,16 @@ async function runOnce(command: Command, asked: Parsed, caller: Caller): Promise
     () => io.terminal.columns,
     () => performance.now(),
   )
+  const fetching = (state: FetchState): void => {
+    onFetch?.(state)
+    line.note?.(fetchText(state))
+  }
   const answer = {
     begin: () => undefined,
     length: (bytes: number) => {
       length = bytes
     },
-    fetching: progress === 'none' ? undefined : (state: FetchState) => line.note?.(fetchText(state)),
+    fetching: progress === 'none' && onFetch === undefined ? undefined : fetching,
   }
   const call: Call = { input, source, globals, signal, answer }
   await using executor: Executor = await chooseExecutor(command, parsed.globals, globals, io)
@@ -138,7 +155,7 @@ function mayBeCi(option: string | undefined, env: Io['env']): boolean {
 }
 
 /** Runs a command that takes one argument for each that came from standard input, and goes on when one fails. */
-async function runEach(command: Command, runs: readonly Parsed[], caller: Caller): Promise<void> {
+async function runEach(command: Command, runs: readonly Parsed[], caller: Running): Promise<void> {
   const { io, signal } = caller
   const kinds = new Set<Failure['kind']>()
   let failed = 0

@@ -1,5 +1,7 @@
 /** Options that every command takes, after parsing. They travel with a call. */
 export interface Globals {
+  /** Time limit of the whole command, in milliseconds: a node that it is sent to keeps to it by itself. */
+  readonly timeoutMs: number | undefined
   /** Nothing may be asked of the network. */
   readonly offline: boolean
   /** Multibase name (`base32`) for CIDs in output; undefined: as they are. */
@@ -23,6 +25,7 @@ export interface Globals {
 }
 
 export const GLOBALS_DEFAULT: Globals = {
+  timeoutMs: undefined,
   offline: false,
   cidBase: undefined,
   upgradeCidV0: false,

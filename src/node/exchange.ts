@@ -19,6 +19,8 @@ export interface FetchState {
   readonly wants: number
   readonly blocks: number
   readonly bytes: number
+  /** Who was asked and found so far: `asked 2 peers, found 0 providers`. */
+  readonly tried: string
 }
 
 /**

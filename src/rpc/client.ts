@@ -36,7 +36,8 @@ export function remoteExecutor(options: RemoteOptions): Executor {
 }
 
 /** A short answer of a daemon of ours is fetched; for all else the HTTP client is loaded, which takes its time. */
-async function* execute(remote: Remote, command: Command, call: Call): AsyncGenerator<Output> {
+async function* execute(remote: Remote, command: Command, asked: Call): AsyncGenerator<Output> {
+  const call = asked.globals.timeoutMs === undefined ? asked : { ...asked, signal: lastWord(asked.signal) }
   call.signal.throwIfAborted()
   const { socketPath } = remote.endpoint
   if (typeof Bun !== 'undefined' && socketPath?.endsWith('/api.sock')) {
@@ -46,6 +47,23 @@ async function* execute(remote: Remote, command: Command, call: Call): AsyncGene
   }
   const { executeByHttp } = await import('./http-client.ts')
   yield* executeByHttp(remote, command, call)
+}
+
+/** A node that was told of the time limit says itself how far it came: so long it may take to say so. */
+const LAST_WORD_MS = 500
+
+/** Returns a signal that aborts as the given one does, but a moment later when a time limit is the reason. */
+function lastWord(signal: AbortSignal): AbortSignal {
+  const later = new AbortController()
+  const onAbort = (): void => {
+    const { reason } = signal
+    const isTimeout = reason instanceof Error && reason.name === 'TimeoutError'
+    if (!isTimeout) later.abort(reason)
+    else setTimeout(() => later.abort(reason), LAST_WORD_MS).unref()
+  }
+  if (signal.aborted) onAbort()
+  else signal.addEventListener('abort', onAbort, { once: true })
+  return later.signal
 }
 
 /** Bun's own fetch reaches Unix sockets, where it runs us. */

@@ -135,7 +135,7 @@ function executorOn(node: Node, calls: Calls): Executor {
       }
       const ended = calls.begin()
       try {
-        await using callNode = nodeForCall(node, globals)
+        await using callNode = nodeForCall(node, globals, answer?.fetching)
         const context = { node: callNode, source, signal, globals, answer, repoPath: node.repo.path }
         yield* command.run(call.input, context)
       } finally {

@@ -255,5 +255,8 @@ function textOf(bytes: Uint8Array): string {
 function stateOf(value: unknown): FetchState {
   const record: Readonly<Record<string, unknown>> = typeof value === 'object' && value !== null ? { ...value } : {}
   const number = (name: string): number => Number(record[name] ?? 0)
-  return { peers: number('peers'), wants: number('wants'), blocks: number('blocks'), bytes: number('bytes') }
+  return {
+    ...{ peers: number('peers'), wants: number('wants'), blocks: number('blocks'), bytes: number('bytes') },
+    tried: String(record.tried ?? ''),
+  }
 }

@@ -41,6 +41,7 @@ export function globalsToQuery(globals: Globals): QueryPair[] {
   const duration = (name: string, ms: number, initial: number): void => {
     if (ms !== initial) pairs.push([name, `${ms}ms`])
   }
+  if (globals.timeoutMs !== undefined) pairs.push(['timeout', `${globals.timeoutMs}ms`])
   if (globals.offline) pairs.push(['offline', 'true'])
   if (globals.cidBase !== undefined) pairs.push(['cid-base', globals.cidBase])
   if (globals.upgradeCidV0 || globals.cidBase !== undefined) {

@@ -3,6 +3,8 @@ import type { Call, Command, Executor } from '../contract/command.ts'
 import { formatDuration } from '../contract/duration.ts'
 import { Failure, isAbort, systemFailure } from '../contract/failure.ts'
 import type { SourceEntry } from '../contract/source.ts'
+import { timedOutText } from '../contract/timed-out.ts'
+import type { FetchState } from '../node/exchange.ts'
 import { corsHeaders, type Door, originHeaders, type Policy, preflightHeaders, refusal } from './guard.ts'
 import { readLines } from './lines.ts'
 import { boundaryOf } from './multipart.ts'
@@ -146,7 +148,7 @@ async function carryOut(
       source,
       globals: wire.globals,
       signal: limits.signal,
-      answer: { begin: () => reply.begin(), length: bytes => reply.length(bytes) },
+      answer: { begin: () => reply.begin(), length: bytes => reply.length(bytes), fetching: limits.fetching },
     }
     await sendOutputs(options.executor, command, call, wire, reply)
     reply.end()
@@ -201,6 +203,10 @@ async function inputFromBody(
 interface CallSignal {
   readonly signal: AbortSignal
   readonly timedOut: () => boolean
+  /** Takes how far a fetch is, for what is said when the time is up. */
+  readonly fetching: ((state: FetchState) => void) | undefined
+  /** How far it was last. */
+  readonly fetched: () => FetchState | undefined
   release(): void
 }
 
@@ -212,17 +218,23 @@ function callSignal(parent: AbortSignal, timeoutMs: number | undefined, response
   }
   response.once('close', leave)
   const timeout = timeoutMs === undefined ? undefined : AbortSignal.timeout(Math.max(0, timeoutMs))
+  let fetched: FetchState | undefined
+  const fetching = (state: FetchState): void => {
+    fetched = state
+  }
   const signals = [parent, gone.signal, ...(timeout === undefined ? [] : [timeout])]
   return {
     signal: AbortSignal.any(signals),
     timedOut: () => timeout?.aborted === true && !gone.signal.aborted && !parent.aborted,
+    fetching: timeout === undefined ? undefined : fetching,
+    fetched: () => fetched,
     release: () => response.off('close', leave),
   }
 }
 
 function toFailure(error: unknown, limits: CallSignal, wire: WireCall): Failure {
   if (limits.timedOut() && (isAbort(error) || error === limits.signal.reason || isStopped(error))) {
-    const text = `timed out after ${formatDuration(wire.timeoutMs ?? 0)} (context deadline exceeded)`
+    const text = timedOutText(formatDuration(wire.timeoutMs ?? 0), limits.fetched())
     return new Failure('timeout', text, { cause: error })
   }
   if (limits.signal.aborted && (isAbort(error) || error === limits.signal.reason)) {

@@ -10,7 +10,8 @@ import { pinRemoteAdd } from '../../src/commands/pin/remote/add.ts'
 import { pinRemoteLs } from '../../src/commands/pin/remote/ls.ts'
 import { pinRemoteServiceLs } from '../../src/commands/pin/remote/service/ls.ts'
 import { shapeProblem } from '../../src/contract/shape.ts'
-import { Place, printed } from './program.ts'
+import { Daemon } from './daemons.ts'
+import { type Ended, Place, printed } from './program.ts'
 
 const KEY = 'secret-key-of-the-test'
 const EMPTY = 'bafkqaaa'
@@ -188,6 +189,44 @@ test('add waits until the service has it, or has failed, and with --background f
     [failed.status, failed.stderr.split('\n').at(-2)],
     [1, 'Error: remote service failed to pin requestid="request-2"'],
   )
+})
+
+test('add --wait: the status says whether the service has it, whoever asks', { timeout: 120_000 }, async () => {
+  await using service = await new Service().open()
+  await using daemon = await Daemon.start({ base: '/dev/shm' })
+  using place = new Place('/dev/shm')
+  await place.ok(['init', '--profile=test'])
+  const api = `/unix${daemon.place.repo}/api.sock`
+  const ways: [string, (words: readonly string[]) => Promise<Ended>][] = [
+    ['alone', words => place.run(words)],
+    ['beside a daemon', words => daemon.run(words)],
+    ['through --api', words => place.run(['--api', api, ...words])],
+  ]
+  for (const on of [place, daemon]) {
+    await on.ok(remote('service', 'add', 'mine', service.url, KEY))
+    await on.ok(remote('service', 'add', 'gone', 'http://127.0.0.1:1', KEY))
+  }
+  for (const [name, run] of ways) {
+    const add = (...words: string[]): Promise<Ended> => run(remote('add', '--wait', ...words, EMPTY))
+    service.fate = 'pinned'
+    service.polls = 1
+    const pinned = await add('--service=mine', '--timeout=30s')
+    assert.deepEqual(
+      [pinned.status, pinned.stdout.split('\n').at(-2)],
+      [0, 'Status: pinned'],
+      `${name}: ${pinned.stderr}`,
+    )
+    service.polls = 1_000_000
+    const never = await add('--service=mine', '--timeout=1s', '--json')
+    assert.deepEqual([never.status, never.stdout, JSON.parse(never.stderr).kind], [4, '', 'timeout'], name)
+    service.polls = 0
+    service.fate = 'failed'
+    const failed = await add('--service=mine', '--timeout=30s')
+    assert.equal(failed.status, 1, `${name}: ${failed.stderr}`)
+    assert.match(failed.stderr, /remote service failed to pin requestid="request-\d+"/)
+    assert.equal((await add('--service=gone', '--timeout=30s')).status, 5, name)
+    assert.equal((await add('--service=none')).status, 3, name)
+  }
 })
 
 test('results are of the shape that the commands declare', async () => {

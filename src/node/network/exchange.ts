@@ -8,7 +8,7 @@ import { checkBlock } from '../hash.ts'
 import { Bitswap } from './bitswap/bitswap.ts'
 import { INBOUND_STREAMS_MAX } from './bitswap/limits.ts'
 import { PROTOCOLS } from './bitswap/wire.ts'
-import { Fetcher, givenUp } from './fetcher.ts'
+import { Fetcher, givenUp, triedText } from './fetcher.ts'
 import { Gateways } from './gateways.ts'
 import type { BitswapView, ExchangeOptions, Routing } from './network.ts'
 import type { Part, PartContext } from './parts.ts'
@@ -115,17 +115,19 @@ class LibExchange implements NetworkExchange, AsyncDisposable {
       requestTimeoutMs: Math.min(lookupTimeoutMs, stallTimeoutMs),
       check: checkBlock,
     })
+    const tried = () => ({ ...session.tried, unreached })
     const session = this.#bitswap.newSession({
       ...limits,
       findProviders: providerSearch(this.#context, this.#routing, url => gateways.add(url)),
       isComplete: identity === 'ephemeral' ? () => this.#dials === 0 && libp2p.getDialQueue().length === 0 : undefined,
-      giveUp: ({ cid }, why) => givenUp(cid, why, { ...session.tried, unreached }, limits),
+      giveUp: ({ cid }, why) => givenUp(cid, why, tried(), limits),
     })
     void this.#dialAll(peers, text => unreached.push(text))
     return new Fetcher({
       session,
       gateways,
       peers: () => libp2p.getPeers().length,
+      tried: () => triedText(tried()),
       received: (cid, bytes) => this.#bitswap.received(cid, bytes),
       blocks: node.repo.blocks,
       onState: options.onState,

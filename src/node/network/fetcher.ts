@@ -16,6 +16,8 @@ export interface FetcherOptions {
   readonly session?: Session | undefined
   /** How many peers are connected. */
   readonly peers: () => number
+  /** Of peers and providers, what was tried so far. */
+  readonly tried?: (() => string) | undefined
   readonly gateways: Gateways
   /** Takes a block that a gateway gave. */
   readonly received: (cid: CID, bytes: Uint8Array) => Promise<void>
@@ -40,8 +42,18 @@ export class Fetcher implements Exchange {
 
   get(cid: CID, options: Waiting = {}): Promise<Uint8Array> {
     const { session, gateways } = this.#options
-    if (session !== undefined && gateways.size === 0) return session.want(cid, options.signal)
-    return this.#race(cid, options.signal)
+    if (session !== undefined && gateways.size === 0) return this.#watched(session.want(cid, options.signal), options)
+    return this.#watched(this.#race(cid, options.signal), options)
+  }
+
+  /** Whoever gives up a wait learns how far it came. */
+  #watched(block: Promise<Uint8Array>, { signal }: Waiting): Promise<Uint8Array> {
+    const { onState } = this.#options
+    if (onState === undefined || signal === undefined) return block
+    return block.catch(error => {
+      if (signal.aborted) onState(this.#state())
+      throw error
+    })
   }
 
   async #race(cid: CID, signal: AbortSignal | undefined): Promise<Uint8Array> {
@@ -74,9 +86,11 @@ export class Fetcher implements Exchange {
   }
 
   #state(): FetchState {
-    const { session, peers } = this.#options
+    const { session, peers, gateways } = this.#options
     const { wants, blocks, bytes } = session?.progress ?? { wants: this.#asked, blocks: 0, bytes: 0 }
-    return { peers: peers(), wants, blocks: blocks + this.#blocks, bytes: bytes + this.#bytes }
+    const ways = [this.#options.tried?.(), gateways.size === 0 ? undefined : `asked ${gatewaysText(gateways)}`]
+    const tried = ways.filter(way => way !== undefined).join(', ')
+    return { peers: peers(), wants, blocks: blocks + this.#blocks, bytes: bytes + this.#bytes, tried }
   }
 
   async flush(options?: Waiting): Promise<void> {
@@ -99,13 +113,16 @@ function reasonOf(error: unknown, cid: CID, gateways: Gateways): unknown {
   if (bug !== undefined) return bug
   if (!(first instanceof Failure)) return error
   const text = first.message.startsWith('block ') ? first.message : `block ${cid} was not found: ${first.message}`
-  const count = gateways.size === 1 ? 'the gateway' : `${gateways.size} gateways`
   const why = others.map(one => (one instanceof Failure ? one.message : '')).join('; ')
-  return new Failure(first.kind, others.length === 0 ? text : `${text}; asked ${count}: ${why}`, {
+  return new Failure(first.kind, others.length === 0 ? text : `${text}; asked ${gatewaysText(gateways)}: ${why}`, {
     hint: first.hint ?? 'name a peer that has it with --peer, or another gateway with --gateway',
     data: { ...first.data, cid: cid.toString(), gateways: String(gateways.size) },
     cause: error,
   })
+}
+
+function gatewaysText({ size }: Gateways): string {
+  return size === 1 ? 'the gateway' : `${size} gateways`
 }
 
 export interface Limits {
@@ -113,19 +130,22 @@ export interface Limits {
   readonly stallTimeoutMs: number
 }
 
-/** Returns what is said of a block that did not come, with what was tried. */
-export function givenUp(
-  cid: CID,
-  why: GivenUp,
-  { peers, providers, searches, unreached }: Tried & { readonly unreached: readonly string[] },
-  limits: Limits,
-): Failure {
+type AllTried = Tried & { readonly unreached: readonly string[] }
+
+/** Returns who was asked and found, and who could not be reached, for people to read. */
+export function triedText({ peers, providers, searches, unreached }: AllTried): string {
   const asked = [
     peers === 0 ? 'no peer was connected' : `asked ${count(peers, 'peer')}`,
     ...(unreached.length === 0 ? [] : [`could not reach ${unreached.join(' ')}`]),
     searches === 0 ? 'looked for no providers' : `found ${count(providers, 'provider')}`,
   ]
-  const tried = asked.join(', ')
+  return asked.join(', ')
+}
+
+/** Returns what is said of a block that did not come, with what was tried. */
+export function givenUp(cid: CID, why: GivenUp, all: AllTried, limits: Limits): Failure {
+  const { peers, providers, searches } = all
+  const tried = triedText(all)
   const data = {
     ...{ cid: cid.toString(), peers: String(peers), providers: String(providers), searches: String(searches) },
   }
