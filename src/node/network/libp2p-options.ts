@@ -65,6 +65,9 @@ export async function libp2pOptions(input: OptionsInput): Promise<Libp2pOptions>
     streamMuxers: [muxer()],
     connectionGater: input.limits.gater(),
     connectionManager: {
+      // The DHT marks the closest peers to be dialled again as soon as their connection ends: nobody could disconnect from
+      // them. What is to stay connected, peering dials.
+      maxParallelReconnects: 0,
       maxConnections: connectionsMax,
       maxParallelDials: dialsMax,
       dialTimeout: DIAL_TIMEOUT_MS,

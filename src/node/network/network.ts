@@ -76,7 +76,7 @@ export interface Swarm {
   /** Addresses that this node listens on, wildcards resolved, without `/p2p/…`. */
   listenAddresses(): string[]
   connections(): PeerConnection[]
-  /** Every peer whose addresses are known. */
+  /** Every peer whose addresses are known, this one first. */
   known(): Promise<PeerAddresses[]>
   /** Dials; the address ends in `/p2p/<peer>`, or is that alone. Returns the peer. Throws `network` or `usage`. */
   connect(address: string, options?: Waiting): Promise<string>

@@ -64,9 +64,12 @@ class LibSwarm implements Swarm {
 
   async known(): Promise<PeerAddresses[]> {
     const peers = await this.#libp2p.peerStore.all()
-    return peers
+    const self = this.#libp2p.peerId
+    const others = peers
       .filter(({ id, addresses }) => addresses.length > 0 || this.#libp2p.getConnections(id).length > 0)
+      .filter(({ id }) => !id.equals(self))
       .map(peer => ({ peer: peer.id.toString(), addresses: addressesOf(peer).sort() }))
+    return [{ peer: self.toString(), addresses: this.addresses().sort() }, ...others]
   }
 
   async connect(text: string, { signal }: Waiting = {}): Promise<string> {
