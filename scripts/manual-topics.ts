@@ -31,6 +31,7 @@ export const ENVIRONMENT_TOPIC = {
     ['GOLOG_LOG_LEVEL', 'The level of the log of the daemon; subsystem=level, separated by commas.'],
     ['NOTIFY_SOCKET', 'Set by systemd: the daemon tells when it is ready.'],
     ['BUN_OPTIONS, BUN_BE_BUN', 'Taken away by the launcher: they would change what the executable is.'],
+    ['BUN_JSC_useJIT', '0 or 1: whether a daemon that is to be small compiles JavaScript. Unset: it does not.'],
     ['XDG_RUNTIME_DIR', 'Where the socket of the daemon lies when the path of the repo is too long for one.'],
   ],
 } as const
@@ -52,6 +53,10 @@ export const CONFIG_TOPIC = {
     ['Import.*', 'Defaults of add: CidVersion, UnixFSRawLeaves, UnixFSChunker, HashFunction and others.'],
     ['Routing.Type', 'auto, autoclient, dht, dhtclient, dhtserver, none or delegated.'],
     ['Swarm.*', 'Connection manager, address filters, relays, port mapping.'],
+    [
+      'Swarm.ResourceMgr.MaxMemory',
+      'What the network may use; half of the memory when it is not set. With 256MiB or less the daemon is sparing: see the profile lowpower.',
+    ],
     ['API.Authorizations', 'Secrets that may use the RPC over TCP, and for what.'],
     ['Experimental.FilestoreEnabled', 'Allows add --nocopy.'],
   ],

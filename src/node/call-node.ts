@@ -30,7 +30,12 @@ class CallNode implements Node {
     const { blocks } = node.repo
     if (node.globals.offline) this.blocks = withoutExchange(blocks, 'the daemon runs with --offline')
     else if (globals.offline) this.blocks = withoutExchange(blocks, 'leave out --offline to ask the network')
-    else this.blocks = withExchange(blocks, () => this.#openExchange())
+    else
+      this.blocks = withExchange(
+        blocks,
+        () => this.#openExchange(),
+        async () => await this.#aheadBytes(),
+      )
   }
 
   async network(options?: NetworkOptions): ReturnType<Node['network']> {
@@ -38,6 +43,11 @@ class CallNode implements Node {
       throw new Failure('failed', 'the network is not to be asked', { hint: 'leave out --offline' })
     }
     return await this.#node.network(options)
+  }
+
+  async #aheadBytes(): Promise<number | undefined> {
+    const { fetchAheadBytes } = await import('./memory-budget.ts')
+    return fetchAheadBytes(await this.repo.config.read())
   }
 
   async #openExchange(): Promise<Exchange> {

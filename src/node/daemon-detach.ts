@@ -3,6 +3,7 @@ import { open, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { EXIT_STATUS, Failure, type FailureKind, systemFailure } from '../contract/failure.ts'
+import { ownArguments } from './own-arguments.ts'
 
 const LOG_BYTES_MAX = 10 * 1024 * 1024
 
@@ -18,7 +19,7 @@ export async function detachDaemon(repoPath: string, signal: AbortSignal): Promi
   }
   await using log = await openLog(logFile)
   const from = (await log.stat()).size
-  const child = spawn(process.execPath, [...process.execArgv, ...ownArguments()], {
+  const child = spawn(process.execPath, attachedArguments(), {
     detached: true,
     stdio: ['ignore', log.fd, log.fd, 'pipe'],
     env: { ...process.env, IPFS_PATH: repoPath, TSIPFS_PATH: repoPath },
@@ -54,12 +55,12 @@ async function openLog(path: string): ReturnType<typeof open> {
   return await open(path, size > LOG_BYTES_MAX ? 'w' : 'a', 0o600)
 }
 
-/** Returns what this process was called with, without `--detach`. An executable's first argument is its own bundle. */
-function ownArguments(): string[] {
-  const [, script = '', ...rest] = process.argv
-  const end = rest.indexOf('--')
-  const words = rest.filter((word, index) => (end >= 0 && index > end) || !/^(--detach(=.*)?|-d)$/.test(word))
-  return [...(script.startsWith('/$bunfs/') || script === '' ? [] : [script]), ...words, '--ready-fd=3']
+/** Returns what this process was called with, without `--detach`. */
+function attachedArguments(): string[] {
+  const all = ownArguments()
+  const end = all.indexOf('--')
+  const words = all.filter((word, index) => (end >= 0 && index > end) || !/^(--detach(=.*)?|-d)$/.test(word))
+  return [...words, '--ready-fd=3']
 }
 
 async function readReady(pipe: Readable): Promise<string> {

@@ -1,7 +1,7 @@
 import type { CID } from 'multiformats/cid'
 import { Failure } from '../contract/failure.ts'
 import type { Block, Blocks, GetManyOptions, Waiting } from '../repo/roles.ts'
-import { fetchAhead } from './fetch-ahead.ts'
+import { type FetchAheadOptions, fetchAhead } from './fetch-ahead.ts'
 
 /** Fetches blocks that are not here. What it returns has been checked against its CID, and is stored in the repo. */
 export interface Exchange extends AsyncDisposable {
@@ -23,11 +23,14 @@ export interface FetchState {
   readonly tried: string
 }
 
+/** Says how many bytes of a fetch may wait for their turn. Is asked when something is missing. */
+export type AheadBytes = () => Promise<number | undefined>
+
 /**
  * Returns blocks that are looked up here first and, when missing, fetched. `exchange` is called at the first miss, once;
  * whoever made it closes it. Only `get` and `getMany` fetch; many blocks are asked for at a time.
  */
-export function withExchange(local: Blocks, exchange: () => Promise<Exchange>): Blocks {
+export function withExchange(local: Blocks, exchange: () => Promise<Exchange>, aheadBytes?: AheadBytes): Blocks {
   let opened: Promise<Exchange> | undefined
   const fetch = async (cid: CID, options: Waiting): Promise<Uint8Array> => {
     opened ??= exchange().catch(error => {
@@ -48,7 +51,7 @@ export function withExchange(local: Blocks, exchange: () => Promise<Exchange>): 
         return await fetch(cid, options)
       }
     },
-    getMany: (cids, options = {}) => getMany(local, fetch, cids, options),
+    getMany: (cids, options = {}) => getMany({ local, fetch, aheadBytes }, cids, options),
     put: (cid, bytes, options) => local.put(cid, bytes, options),
     async flush(options) {
       await (await opened)?.flush(options)
@@ -110,8 +113,11 @@ function passOn(
 
 /** While everything is here the store reads ahead by itself; from the first miss on the rest is fetched. */
 async function* getMany(
-  local: Blocks,
-  fetch: (cid: CID, options: GetManyOptions) => Promise<Uint8Array>,
+  {
+    local,
+    fetch,
+    aheadBytes,
+  }: Pick<FetchAheadOptions, 'fetch'> & { local: Blocks; aheadBytes: AheadBytes | undefined },
   cids: Iterable<CID> | AsyncIterable<CID>,
   options: GetManyOptions,
 ): AsyncIterable<Block> {
@@ -136,7 +142,8 @@ async function* getMany(
       if (!isMissing(error, taken[0])) throw error
     }
     const rest = ended ? undefined : source
-    yield* fetchAhead(taken, rest, { local, fetch, signal: options.signal })
+    const bytesAheadMax = await aheadBytes?.()
+    yield* fetchAhead(taken, rest, { local, fetch, bytesAheadMax, signal: options.signal })
     ended = true
   } finally {
     if (!ended) await source.return?.()

@@ -3,7 +3,7 @@ import type { Block, Blocks, Waiting } from '../repo/roles.ts'
 
 /** So many blocks are asked for ahead of the one that is waited for. */
 const BLOCKS_AHEAD_MAX = 512
-/** So many bytes may have come, or be expected, ahead of their turn. */
+/** So many bytes may have come, or be expected, ahead of their turn, unless the caller allows less. */
 const BYTES_AHEAD_MAX = 24 * 1024 * 1024
 /** What a block is taken to have before any has come. */
 const BLOCK_BYTES_EXPECTED = 256 * 1024
@@ -11,6 +11,7 @@ const BLOCK_BYTES_EXPECTED = 256 * 1024
 export interface FetchAheadOptions extends Waiting {
   readonly local: Pick<Blocks, 'stat' | 'get'>
   readonly fetch: (cid: CID, options: Waiting) => Promise<Uint8Array>
+  readonly bytesAheadMax?: number | undefined
 }
 
 interface Ahead {
@@ -99,7 +100,8 @@ class Window {
 
   #hasRoom(): boolean {
     if (this.#ahead.length === 0) return true
-    return this.#ahead.length < BLOCKS_AHEAD_MAX && this.#heldBytes + this.#pending * this.#expected < BYTES_AHEAD_MAX
+    const expected = this.#heldBytes + this.#pending * this.#expected
+    return this.#ahead.length < BLOCKS_AHEAD_MAX && expected < (this.#options.bytesAheadMax ?? BYTES_AHEAD_MAX)
   }
 
   #pull(source: Iterator<CID> | AsyncIterator<CID>): void {

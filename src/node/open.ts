@@ -55,7 +55,11 @@ class LocalNode implements Node {
     this.#options = options
     this.blocks = options.globals.offline
       ? withoutExchange(repo.blocks, 'leave out --offline to ask the network')
-      : withExchange(repo.blocks, () => this.#openExchange())
+      : withExchange(
+          repo.blocks,
+          () => this.#openExchange(),
+          async () => await this.#aheadBytes(),
+        )
   }
 
   network(options: NetworkOptions = {}): Promise<Network> {
@@ -77,6 +81,11 @@ class LocalNode implements Node {
     })
     if (this.#options.settles === true) network.settle()
     return network
+  }
+
+  async #aheadBytes(): Promise<number | undefined> {
+    const { fetchAheadBytes } = await import('./memory-budget.ts')
+    return fetchAheadBytes(await this.repo.config.read())
   }
 
   async #openExchange(): Promise<Exchange> {

@@ -28,6 +28,8 @@ export interface OpenOptions {
   readonly checkOther?: CheckOther | undefined
   /** The process ends when the repo is closed: what its end does by itself is left to it. */
   readonly endsProcess?: boolean | undefined
+  /** What the state database may keep in memory; a default unless given. */
+  readonly cacheKib?: number | undefined
 }
 
 /** A repo on disk with what only its own commands need to know. */
@@ -109,6 +111,7 @@ export async function openDiskRepo(layout: Layout, options: OpenOptions): Promis
     durability,
     lockTimeoutMs,
     endsProcess: options.endsProcess,
+    cacheKib: options.cacheKib,
   }
   const opened = isWritableMedia
     ? { state: State.open(layout.state, stateOptions) }

@@ -93,7 +93,7 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     },
   },
   lowpower: {
-    description: 'Keep few connections and serve nobody but your own commands.',
+    description: 'Keep few connections, take little memory, and serve nobody but your own commands.',
     transform: config =>
       putAll(config, {
         'Routing.Type': 'autoclient',
@@ -103,6 +103,8 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
         'Swarm.ConnMgr.LowWater': 20,
         'Swarm.ConnMgr.HighWater': 40,
         'Swarm.ConnMgr.GracePeriod': '1m0s',
+        // So little that the node gives up speed for memory.
+        'Swarm.ResourceMgr.MaxMemory': '128MiB',
       }),
   },
   randomports: {

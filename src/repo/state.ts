@@ -41,6 +41,7 @@ export interface StateOptions {
   readonly immutable?: boolean | undefined
   readonly durability: 'full' | 'none'
   readonly lockTimeoutMs: number
+  readonly cacheKib?: number | undefined
   /** The process ends when the database is closed. */
   readonly endsProcess?: boolean | undefined
 }
@@ -113,7 +114,7 @@ export class State implements Disposable {
         ? new DatabaseSync(`${fileUrl(file)}?immutable=1`, { readOnly: true })
         : new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS })
       database.exec(
-        `PRAGMA cache_size = -${CACHE_KIB}; PRAGMA journal_size_limit = ${JOURNAL_BYTES_MAX};` +
+        `PRAGMA cache_size = -${options.cacheKib ?? CACHE_KIB}; PRAGMA journal_size_limit = ${JOURNAL_BYTES_MAX};` +
           ` PRAGMA synchronous = ${options.durability === 'none' ? 'OFF' : 'FULL'}`,
       )
       return new State(file, database, options)

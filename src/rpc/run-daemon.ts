@@ -30,6 +30,8 @@ export interface DaemonOptions {
  */
 export async function* runDaemon(options: DaemonOptions): AsyncGenerator<{ Message: string }> {
   const { repoPath, globals, env } = options
+  const { beSmall } = await import('../node/small-daemon.ts')
+  const memory = await beSmall(repoPath, globals, env)
   const [{ openRepo }, { layoutOf }, { KernelLock }, { openNode }, { DaemonState }] = await Promise.all([
     import('../repo/open.ts'),
     import('../repo/layout.ts'),
@@ -40,6 +42,7 @@ export async function* runDaemon(options: DaemonOptions): AsyncGenerator<{ Messa
   const repo = await openRepo(repoPath, {
     globals,
     env,
+    ...memory,
     checkOther: async (cid, bytes) => (await import('../node/hash.ts')).checkBlock(cid, bytes),
   })
   if (repo.readOnly) {

@@ -1,8 +1,8 @@
-import { availableParallelism, totalmem } from 'node:os'
+import { availableParallelism } from 'node:os'
 import type { Connection, ConnectionGater, Libp2p, MultiaddrConnection } from '@libp2p/interface'
 import { Failure } from '../../contract/failure.ts'
-import { parseByteSize } from '../../repo/config-values.ts'
 import type { Config } from '../../repo/roles.ts'
+import { memoryBudget } from '../memory-budget.ts'
 import { AddressFilters, ipOf } from './filters.ts'
 import { durationAt, flagAt, numberAt, textAt, textsAt, valueAt } from './settings.ts'
 
@@ -51,7 +51,7 @@ export function connectionBounds(config: Config, identity: 'repo' | 'ephemeral')
 function connectionsMax(config: Config, high: number): number {
   if (!flagAt(config, 'Swarm.ResourceMgr.Enabled', true)) return Number.MAX_SAFE_INTEGER
   const memory = valueAt(config, 'Swarm.ResourceMgr.MaxMemory')
-  const bytes = memory === undefined ? totalmem() / 2 : parseByteSize(String(memory))
+  const bytes = memoryBudget(config)
   const asked = memory === undefined ? Math.min(bytes / MIB, CONNECTIONS_DEFAULT_MAX) : bytes / MIB
   const files = numberAt(config, 'Swarm.ResourceMgr.MaxFileDescriptors', Number.MAX_SAFE_INTEGER)
   return Math.floor(Math.max(CONNECTIONS_MIN, high * 2, Math.min(asked, files)))
