@@ -1,7 +1,7 @@
 /** What scripts rely on whatever the command: streams, statuses, what is loaded, where it stands. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
@@ -78,6 +78,30 @@ test('a hostile working folder changes nothing', async () => {
   assert.deepEqual([status, stdout, stderr], [0, 'QmZULkCELmmk5XNfCgTnCyFgAVxBRBXyDHGGMVoLFLiXEN\n', ''])
   assert.ok(existsSync(place.path('repo/config')))
   assert.equal(existsSync(join(hostile, 'wrong')), false)
+})
+
+test('the launcher settles how the executable compiles and allocates, unless that is settled', () => {
+  using place = new Place()
+  mkdirSync(place.path('bin'))
+  mkdirSync(place.path('dist'))
+  copyFileSync(join(DIST, '../bin/tsipfs'), place.path('bin/tsipfs'))
+  const names = ['BUN_JSC_useFTLJIT', 'MIMALLOC_ALLOW_THP', 'BUN_JSC_numberOfGCMarkers']
+  const told = names.map(name => `\${${name}-unset}`).join(' ')
+  writeFileSync(place.path('dist/tsipfs'), `#!/bin/sh\necho "${told}"\n`, { mode: 0o755 })
+  const settings = (args: string[], env: Record<string, string> = {}): string => {
+    const options = { env: { PATH: process.env.PATH, ...env }, encoding: 'utf8' } as const
+    return spawnSync(place.path('bin/tsipfs'), args, options).stdout.trim()
+  }
+  for (const args of [['refs', '-r', 'x'], ['add', '-r', 'x'], ['version']]) assert.equal(settings(args), '0 1 unset')
+  for (const args of [
+    ['add', '--chunker=rabin', 'x'],
+    ['add', '--hash', 'blake3', 'x'],
+    ['pubsub', 'sub', 'x'],
+  ]) {
+    assert.equal(settings(args), 'unset 1 unset')
+  }
+  assert.equal(settings(['daemon']), 'unset unset 1')
+  assert.equal(settings(['version'], { BUN_JSC_useFTLJIT: '1', MIMALLOC_ALLOW_THP: '0' }), '1 0 unset')
 })
 
 /** Returns the source files that a run of the bundle has loaded, by the maps beside its pieces. */
