@@ -2,12 +2,15 @@ import type { FileReader } from '../contract/source.ts'
 
 /** Blocks that lie across two pieces are copied: of blocks of 256 KiB one in sixteen. */
 const PIECE_BYTES = 4 * 1024 * 1024
+/** Memory for such copies comes in multiples of this, so that it fits the next one too. */
+const JOINT_BYTES = 64 * 1024
 
 /** A file up to this size is not worth memory of its own. */
 export const PIECES_FILE_BYTES_MIN: number = PIECE_BYTES
 
 interface Piece {
   readonly bytes: Uint8Array
+  readonly isJoint: boolean
   users: number
 }
 
@@ -17,6 +20,7 @@ interface Piece {
  */
 export class CarPieces {
   readonly #free: Uint8Array[] = []
+  readonly #freeJoints: Uint8Array[] = []
   readonly #used = new Map<ArrayBufferLike, Piece>()
 
   /** Yields the file. What was yielded may change when the next piece is asked for, unless `hold` was called before. */
@@ -38,6 +42,15 @@ export class CarPieces {
     }
   }
 
+  /** Returns memory for what lies across two pieces. It is used again when it was held and is not any more. */
+  joint(length: number): Uint8Array {
+    const nth = this.#freeJoints.findIndex(bytes => bytes.length >= length)
+    const [free] = nth < 0 ? [] : this.#freeJoints.splice(nth, 1)
+    const bytes = free ?? new Uint8Array(Math.ceil(length / JOINT_BYTES) * JOINT_BYTES)
+    this.#used.set(bytes.buffer, { bytes, isJoint: true, users: 0 })
+    return bytes.subarray(0, length)
+  }
+
   /** Keeps the memory of bytes that lie in a piece until what it returns is called; undefined when they lie elsewhere. */
   hold(bytes: Uint8Array): (() => void) | undefined {
     const piece = this.#used.get(bytes.buffer)
@@ -51,7 +64,7 @@ export class CarPieces {
   }
 
   async #begin(file: FileReader, position: number): Promise<{ piece: Piece; length: number }> {
-    const piece = { bytes: this.#free.pop() ?? new Uint8Array(PIECE_BYTES), users: 1 }
+    const piece = { bytes: this.#free.pop() ?? new Uint8Array(PIECE_BYTES), isJoint: false, users: 1 }
     this.#used.set(piece.bytes.buffer, piece)
     return { piece, length: await file.read(piece.bytes, position) }
   }
@@ -60,6 +73,7 @@ export class CarPieces {
     piece.users -= 1
     if (piece.users > 0) return
     this.#used.delete(piece.bytes.buffer)
-    this.#free.push(piece.bytes)
+    if (piece.isJoint) this.#freeJoints.push(piece.bytes)
+    else this.#free.push(piece.bytes)
   }
 }

@@ -17,15 +17,22 @@ export interface CarReader extends CarHeader {
   blocks(): AsyncIterable<Block>
 }
 
+/** Options of `openCar`. */
+export interface CarOptions {
+  readonly sectionBytesMax?: number | undefined
+  /** Gives memory for a section that lies across two pieces of the source; without it each gets new memory. */
+  readonly joint?: ((length: number) => Uint8Array) | undefined
+}
+
 /**
  * Reads the header of a CAR of version 1 or 2, with or without an index. Holds one section at a time. Throws `failed`
  * for what is no CAR, and, from `blocks`, where it is cut short or broken.
  */
 export async function openCar(
   source: AsyncIterable<Uint8Array>,
-  options: { readonly sectionBytesMax?: number } = {},
+  options: CarOptions = {},
 ): Promise<CarReader> {
-  const input = new Input(source)
+  const input = new Input(source, options.joint)
   const outer = await readHeader(input)
   if (outer === undefined) throw badCar('it is empty')
   let header = outer
@@ -90,13 +97,15 @@ function sectionCid(section: Uint8Array): CID {
 /** Bytes that come in pieces. */
 class Input {
   readonly #source: AsyncIterator<Uint8Array>
+  readonly #joint: CarOptions['joint']
   #piece: Uint8Array = new Uint8Array()
   #at = 0
   /** How many bytes may still be read. */
   #left = Number.POSITIVE_INFINITY
 
-  constructor(source: AsyncIterable<Uint8Array>) {
+  constructor(source: AsyncIterable<Uint8Array>, joint: CarOptions['joint']) {
     this.#source = source[Symbol.asyncIterator]()
+    this.#joint = joint
   }
 
   limit(bytes: number): void {
@@ -148,6 +157,20 @@ class Input {
     if (length > this.#left) throw badCar('unexpected end')
     this.#left -= length
     if (this.#piece.length - this.#at >= length) return this.#cut(length)
+    return this.#joint === undefined ? await this.#gather(length) : await this.#fillUp(this.#joint(length))
+  }
+
+  async #fillUp(target: Uint8Array): Promise<Uint8Array> {
+    for (let done = 0; done < target.length; ) {
+      if (!(await this.#fill())) throw badCar('unexpected end')
+      const part = this.#cut(Math.min(target.length - done, this.#piece.length - this.#at))
+      target.set(part, done)
+      done += part.length
+    }
+    return target
+  }
+
+  async #gather(length: number): Promise<Uint8Array> {
     // Grows with what is there, not with what was claimed.
     const parts: Uint8Array[] = []
     for (let missing = length; missing > 0; ) {

@@ -17,10 +17,13 @@ export interface ExportOptions extends Waiting {
  * before anything is yielded when the root cannot be read.
  */
 export function exportCar(blocks: WalkBlocks, root: CID, options: ExportOptions = {}): AsyncIterable<Uint8Array> {
-  return packCar([root], readDag(blocks, root, options), PIECE_BYTES)
+  return packCar([root], readDag(blocks, root, { ...options, isBrief: true }), PIECE_BYTES)
 }
 
-/** Yields a CARv1 of several DAGs, one after another, as `exportCar` does of one. */
+/**
+ * Yields a CARv1 of several DAGs, one after another, as `exportCar` does of one. A piece is overwritten once the second one
+ * after it is asked for.
+ */
 export function exportRoots(
   blocks: WalkBlocks,
   roots: readonly CID[],
@@ -28,25 +31,34 @@ export function exportRoots(
 ): AsyncIterable<Uint8Array> {
   const seen = new Set<string>()
   async function* all(): AsyncIterable<Block> {
-    for (const root of roots) yield* readDag(blocks, root, { ...options, seen })
+    for (const root of roots) yield* readDag(blocks, root, { ...options, seen, isBrief: true })
   }
-  return packCar(roots, all(), PIECE_BYTES)
+  return packCar(roots, all(), PIECE_BYTES, true)
 }
 
-/** Yields a CARv1 of blocks in their order, in pieces of at least half of `pieceBytes`. */
+/**
+ * Yields a CARv1 of blocks in their order, in pieces of at least half of `pieceBytes`. Whoever is done with a piece may
+ * give it back when asking for the next: its memory is then used again. With `isBrief` a piece is
+ * overwritten once the second one after it is asked for: one may be written while the next one is made.
+ */
 export async function* packCar(
   roots: readonly CID[],
   blocks: AsyncIterable<Block>,
   pieceBytes: number,
-): AsyncIterable<Uint8Array> {
+  isBrief = false,
+): AsyncGenerator<Uint8Array, void, Uint8Array | undefined> {
   let piece: Uint8Array = encodeCarHeader(roots)
+  let spare: Uint8Array | undefined
   let at = piece.length
   for await (const block of blocks) {
     const length = sectionLength(block)
     if (at + length > piece.length) {
       if (at >= pieceBytes / 2) {
-        yield piece.subarray(0, at)
-        piece = new Uint8Array(Math.max(pieceBytes, length))
+        const back: Uint8Array | undefined = yield piece.subarray(0, at)
+        if (back?.buffer === piece.buffer) spare = piece
+        const last = piece
+        piece = spare !== undefined && spare.length >= length ? spare : new Uint8Array(Math.max(pieceBytes, length))
+        if (isBrief) spare = last
         at = 0
       } else {
         const larger = new Uint8Array(Math.max(pieceBytes, at + length))

@@ -48,16 +48,18 @@ export class CarImporter {
     }
     await using reader = file.open()
     const pieces = new CarPieces()
-    await this.add(pieces.read(reader), options, bytes => pieces.hold(bytes))
+    await this.add(pieces.read(reader), options, pieces)
   }
 
   /**
-   * Stores all blocks of one CAR, each checked against its CID and its codec. They are durable after `flush`. `hold` says
-   * that bytes of the source are needed, until what it returns is called.
+   * Stores all blocks of one CAR, each checked against its CID and its codec. They are durable after `flush`. `memory` is
+   * where the bytes of the source lie, if it uses that again.
    */
-  async add(source: AsyncIterable<Uint8Array>, { signal }: Waiting = {}, hold?: Hold): Promise<void> {
-    const limits = this.#allowBigBlock ? { sectionBytesMax: CAR_BIG_SECTION_BYTES_MAX } : {}
-    const car = await openCar(source, limits)
+  async add(source: AsyncIterable<Uint8Array>, { signal }: Waiting = {}, memory?: CarPieces): Promise<void> {
+    const car = await openCar(source, {
+      sectionBytesMax: this.#allowBigBlock ? CAR_BIG_SECTION_BYTES_MAX : undefined,
+      joint: memory === undefined ? undefined : length => memory.joint(length),
+    })
     for (const root of car.roots) this.#roots.set(visitKey(root), root)
     const progress: { last: CID | undefined } = { last: undefined }
     let batch: Checking[] = []
@@ -65,7 +67,7 @@ export class CarImporter {
     try {
       for await (const block of car.blocks()) {
         signal?.throwIfAborted()
-        batch.push(this.#begin(block, hold?.(block.bytes)))
+        batch.push(this.#begin(block, memory?.hold(block.bytes)))
         batchBytes += block.bytes.length
         if (batchBytes < AHEAD_BYTES && batch.length < AHEAD_BLOCKS) continue
         await this.#store(batch, progress, signal)
@@ -132,8 +134,6 @@ export class CarImporter {
 function pinCause({ kind, message, data }: Failure): string {
   return kind === 'not-found' && typeof data?.cid === 'string' ? `ipld: could not find ${data.cid}` : message
 }
-
-type Hold = (bytes: Uint8Array) => (() => void) | undefined
 
 interface Checking {
   readonly block: Block

@@ -1,6 +1,7 @@
 import type { CID } from 'multiformats/cid'
 import { keyOf } from '../repo/blocks.ts'
 import { Breath } from '../repo/pause.ts'
+import { ReadMemory } from '../repo/read-memory.ts'
 import type { Block, Blocks, Waiting } from '../repo/roles.ts'
 import { isLinkless, linksOf } from './codecs.ts'
 
@@ -107,6 +108,8 @@ export interface OrderedOptions extends Waiting {
   readonly partial?: boolean
   /** What was met already, by `exactKey`: it is left out, with all below it. The walk adds to it. */
   readonly seen?: Set<string>
+  /** The bytes of a block may be overwritten once the next one is asked for. */
+  readonly isBrief?: boolean
 }
 
 /**
@@ -119,6 +122,7 @@ export async function* readDag(blocks: WalkBlocks, root: CID, options: OrderedOp
   // What is still to come, last first.
   const pending: CID[] = [root]
   const known = new Map<string, boolean>()
+  const memory = options.isBrief === true ? new ReadMemory(1) : undefined
   while (pending.length > 0) {
     const run = await nextRun(blocks, { pending, seen, known }, signal)
     const last = run.at(-1)
@@ -128,12 +132,16 @@ export async function* readDag(blocks: WalkBlocks, root: CID, options: OrderedOp
         ? readSome(blocks, run, signal)
         : run.length === 1
           ? getOne(blocks, run, signal)
-          : blocks.getMany(run, { signal })
+          : blocks.getMany(run, { signal, memory })
     for await (const { cid, bytes } of read) {
+      const hasChildren = cid === last && !isLinkless(cid.code)
+      // The CIDs of its children may be views of the bytes.
+      const kept = hasChildren && memory !== undefined ? new Uint8Array(bytes) : bytes
       yield { cid, bytes }
+      memory?.hand()
       // Only the last of a run may have children: what comes next is below it.
-      if (cid === last && !isLinkless(cid.code)) {
-        const children = await childrenOf(cid, bytes)
+      if (hasChildren) {
+        const children = await childrenOf(cid, kept)
         for (let i = children.length - 1; i >= 0; i -= 1) {
           const child = children[i]
           if (child !== undefined && !seen.has(exactKey(child))) pending.push(child)

@@ -38,10 +38,18 @@ export const dagExport = defineCommand({
   },
   async render(outputs, { out, progress }) {
     let done = 0
-    for await (const piece of outputs) {
-      await out.write(piece)
-      done += piece.length
-      progress.update({ label: 'exporting', done, unit: 'bytes' })
+    const pieces = outputs[Symbol.asyncIterator]()
+    try {
+      let next = await pieces.next()
+      while (next.done !== true) {
+        await out.write(next.value)
+        done += next.value.length
+        progress.update({ label: 'exporting', done, unit: 'bytes' })
+        // What is written is given back: where the node is in this process its memory is used again.
+        next = await pieces.next(next.value)
+      }
+    } finally {
+      await pieces.return?.()
     }
     await progress.clear()
   },
