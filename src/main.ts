@@ -7,11 +7,15 @@ import { nameFromBytes } from './contract/surrogate-escape.ts'
 
 const STDIN_CHUNK_BYTES = 256 * 1024
 
-/** Yields standard input by asynchronous reads, so that a paused pipe blocks nothing. */
-async function* standardInput(signal: AbortSignal): AsyncIterable<Uint8Array> {
+/**
+ * Yields standard input by asynchronous reads, so that a paused pipe blocks nothing. Whoever is done with a piece may give
+ * it back when asking for the next: its memory is then used again.
+ */
+async function* standardInput(signal: AbortSignal): AsyncGenerator<Uint8Array, void, Uint8Array | undefined> {
+  let spare: Buffer | undefined
   for (;;) {
     signal.throwIfAborted()
-    const buffer = Buffer.allocUnsafeSlow(STDIN_CHUNK_BYTES)
+    const buffer = spare ?? Buffer.allocUnsafeSlow(STDIN_CHUNK_BYTES)
     const length = await new Promise<number>((resolve, reject) => {
       const abort = (): void => reject(signal.reason)
       signal.addEventListener('abort', abort, { once: true })
@@ -23,7 +27,8 @@ async function* standardInput(signal: AbortSignal): AsyncIterable<Uint8Array> {
       })
     })
     if (length === 0) return
-    if (length > 0) yield buffer.subarray(0, length)
+    const back = length > 0 ? yield buffer.subarray(0, length) : undefined
+    spare = back?.buffer === buffer.buffer ? buffer : undefined
   }
 }
 

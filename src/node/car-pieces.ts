@@ -1,12 +1,15 @@
 import type { FileReader } from '../contract/source.ts'
 
-/** Blocks that lie across two pieces are copied: of blocks of 256 KiB one in sixteen. */
-const PIECE_BYTES = 4 * 1024 * 1024
-/** Memory for such copies comes in multiples of this, so that it fits the next one too. */
+/**
+ * A file is read in pieces of this size. Larger ones save copies of blocks that lie across two, but with small blocks the
+ * thread would be busy for long before the next read, and what was left behind be collected late.
+ */
+const PIECE_BYTES = 256 * 1024
+/** Memory for blocks that lie across two pieces comes in multiples of this, so that it fits the next one too. */
 const JOINT_BYTES = 64 * 1024
 
 /** A file up to this size is not worth memory of its own. */
-export const PIECES_FILE_BYTES_MIN: number = PIECE_BYTES
+export const PIECES_FILE_BYTES_MIN: number = 4 * 1024 * 1024
 
 interface Piece {
   readonly bytes: Uint8Array

@@ -7,6 +7,8 @@ import { cidFromBytes } from './dag-model.ts'
 const V2_HEADER_BYTES = 40
 const V2_PRAGMA_BYTES = 11
 const VARINT_BYTES_MAX = 9
+/** Sections below this size are copied where memory is used again: to keep account of each would cost more. */
+const OWN_BYTES_MAX = 32 * 1024
 
 /** A CAR that is read from front to back. */
 export interface CarReader extends CarHeader {
@@ -14,7 +16,13 @@ export interface CarReader extends CarHeader {
    * Yields the blocks in their order. Bytes are not compared with the CIDs: that is the caller's part. They may be
    * views of the piece that the source yielded last. Can be called once.
    */
-  blocks(): AsyncIterable<Block>
+  blocks(): AsyncIterable<CarBlock>
+}
+
+/** A block of a CAR. */
+export interface CarBlock extends Block {
+  /** Its bytes lie in memory that is never used again. */
+  readonly isOwn: boolean
 }
 
 /** Options of `openCar`. */
@@ -22,17 +30,16 @@ export interface CarOptions {
   readonly sectionBytesMax?: number | undefined
   /** Gives memory for a section that lies across two pieces of the source; without it each gets new memory. */
   readonly joint?: ((length: number) => Uint8Array) | undefined
+  /** Copies every section, and gives the pieces back to the source, which may use their memory again. */
+  readonly givesBack?: boolean | undefined
 }
 
 /**
  * Reads the header of a CAR of version 1 or 2, with or without an index. Holds one section at a time. Throws `failed`
  * for what is no CAR, and, from `blocks`, where it is cut short or broken.
  */
-export async function openCar(
-  source: AsyncIterable<Uint8Array>,
-  options: CarOptions = {},
-): Promise<CarReader> {
-  const input = new Input(source, options.joint)
+export async function openCar(source: AsyncIterable<Uint8Array>, options: CarOptions = {}): Promise<CarReader> {
+  const input = new Input(source, options)
   const outer = await readHeader(input)
   if (outer === undefined) throw badCar('it is empty')
   let header = outer
@@ -66,13 +73,13 @@ async function enterData(input: Input): Promise<void> {
   input.limit(Number(size))
 }
 
-async function* readSections(input: Input, sectionBytesMax: number): AsyncIterable<Block> {
+async function* readSections(input: Input, sectionBytesMax: number): AsyncIterable<CarBlock> {
   for (;;) {
     const length = await input.length(sectionBytesMax, 'section')
     if (length === undefined) break
     const section = await input.take(length)
     const cid = sectionCid(section)
-    yield { cid, bytes: section.subarray(cid.bytes.length) }
+    yield { cid, bytes: section.subarray(cid.bytes.length), isOwn: input.copies(length) }
   }
   await input.drain()
 }
@@ -98,14 +105,16 @@ function sectionCid(section: Uint8Array): CID {
 class Input {
   readonly #source: AsyncIterator<Uint8Array>
   readonly #joint: CarOptions['joint']
+  readonly #givesBack: boolean
   #piece: Uint8Array = new Uint8Array()
   #at = 0
   /** How many bytes may still be read. */
   #left = Number.POSITIVE_INFINITY
 
-  constructor(source: AsyncIterable<Uint8Array>, joint: CarOptions['joint']) {
+  constructor(source: AsyncIterable<Uint8Array>, { joint, givesBack = false }: CarOptions) {
     this.#source = source[Symbol.asyncIterator]()
     this.#joint = joint
+    this.#givesBack = givesBack
   }
 
   limit(bytes: number): void {
@@ -115,7 +124,7 @@ class Input {
   /** Makes sure that at least one byte can be read; false at the end. */
   async #fill(): Promise<boolean> {
     while (this.#at === this.#piece.length) {
-      const next = await this.#source.next()
+      const next = await this.#source.next(this.#givesBack ? this.#piece : undefined)
       if (next.done === true) return false
       this.#piece = next.value
       this.#at = 0
@@ -156,8 +165,16 @@ class Input {
   async take(length: number): Promise<Uint8Array> {
     if (length > this.#left) throw badCar('unexpected end')
     this.#left -= length
-    if (this.#piece.length - this.#at >= length) return this.#cut(length)
+    const isHere = this.#piece.length - this.#at >= length
+    if (this.copies(length))
+      return isHere ? new Uint8Array(this.#cut(length)) : await this.#fillUp(new Uint8Array(length))
+    if (isHere && !this.#givesBack) return this.#cut(length)
     return this.#joint === undefined ? await this.#gather(length) : await this.#fillUp(this.#joint(length))
+  }
+
+  /** Returns true when `take` gives new memory to so many bytes. */
+  copies(length: number): boolean {
+    return this.#joint !== undefined && length < OWN_BYTES_MAX
   }
 
   async #fillUp(target: Uint8Array): Promise<Uint8Array> {
@@ -175,8 +192,8 @@ class Input {
     const parts: Uint8Array[] = []
     for (let missing = length; missing > 0; ) {
       if (!(await this.#fill())) throw badCar('unexpected end')
-      // A copy: a source may use its memory again once more is asked for.
-      const part = this.#cut(Math.min(missing, this.#piece.length - this.#at)).slice()
+      // A copy: a source may use its memory again once more is asked for. (`slice` of a Buffer would be none.)
+      const part = new Uint8Array(this.#cut(Math.min(missing, this.#piece.length - this.#at)))
       parts.push(part)
       missing -= part.length
     }

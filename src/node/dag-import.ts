@@ -43,22 +43,24 @@ export class CarImporter {
   /** Stores all blocks of the CAR that a file is, each checked against its CID and its codec. */
   async addFile(file: Pick<SourceEntry, 'content' | 'open' | 'size'>, options: Waiting = {}): Promise<void> {
     if (file.open === undefined || (file.size ?? 0) < PIECES_FILE_BYTES_MIN) {
-      if (file.content !== undefined) await this.add(file.content(), options)
+      const memory = { pieces: new CarPieces(), givesBack: true }
+      if (file.content !== undefined) await this.add(file.content(), options, memory)
       return
     }
     await using reader = file.open()
     const pieces = new CarPieces()
-    await this.add(pieces.read(reader), options, pieces)
+    await this.add(pieces.read(reader), options, { pieces, givesBack: false })
   }
 
   /**
    * Stores all blocks of one CAR, each checked against its CID and its codec. They are durable after `flush`. `memory` is
-   * where the bytes of the source lie, if it uses that again.
+   * used again as soon as what lies there is stored.
    */
-  async add(source: AsyncIterable<Uint8Array>, { signal }: Waiting = {}, memory?: CarPieces): Promise<void> {
+  async add(source: AsyncIterable<Uint8Array>, { signal }: Waiting = {}, memory?: ImportMemory): Promise<void> {
     const car = await openCar(source, {
       sectionBytesMax: this.#allowBigBlock ? CAR_BIG_SECTION_BYTES_MAX : undefined,
-      joint: memory === undefined ? undefined : length => memory.joint(length),
+      joint: memory === undefined ? undefined : length => memory.pieces.joint(length),
+      givesBack: memory?.givesBack,
     })
     for (const root of car.roots) this.#roots.set(visitKey(root), root)
     const progress: { last: CID | undefined } = { last: undefined }
@@ -67,7 +69,7 @@ export class CarImporter {
     try {
       for await (const block of car.blocks()) {
         signal?.throwIfAborted()
-        batch.push(this.#begin(block, memory?.hold(block.bytes)))
+        batch.push(this.#begin(block, block.isOwn ? undefined : memory?.pieces.hold(block.bytes)))
         batchBytes += block.bytes.length
         if (batchBytes < AHEAD_BYTES && batch.length < AHEAD_BLOCKS) continue
         await this.#store(batch, progress, signal)
@@ -133,6 +135,12 @@ export class CarImporter {
 /** As Kubo's users, and their programs, know it. */
 function pinCause({ kind, message, data }: Failure): string {
   return kind === 'not-found' && typeof data?.cid === 'string' ? `ipld: could not find ${data.cid}` : message
+}
+
+/** Where the bytes of a CAR lie. With `givesBack` the source uses its pieces again as well. */
+interface ImportMemory {
+  readonly pieces: CarPieces
+  readonly givesBack: boolean
 }
 
 interface Checking {

@@ -9,6 +9,8 @@ import { isLinkless, linksOf } from './codecs.ts'
 const BATCH_MAX = 512
 const RAW = 0x55
 const DAG_PB = 0x70
+/** When so many blocks are known below those that were read, they come first: of a wide DAG not all are held. */
+const BELOW_MAX = 4096
 /** How many blocks that come next are looked up together. */
 const LOOK_AHEAD = 64
 const KNOWN_MAX = 16_384
@@ -63,7 +65,7 @@ export async function* visitDag(
 ): AsyncIterable<Visit> {
   const { signal, seen = new Set<string>(), key = visitKey } = options
   const breath = new Breath()
-  const pending: CID[] = []
+  let pending: CID[] = []
   const push = (cids: Iterable<CID>): void => {
     for (const cid of cids) {
       const id = key(cid)
@@ -84,13 +86,21 @@ export async function* visitDag(
       else unread.push(cid)
       if (breath.due) await breath.take(signal)
     }
-    for await (const { cid, bytes } of unread.length > 1
-      ? blocks.getMany(unread, { signal })
-      : getOne(blocks, unread, signal)) {
-      push(await childrenOf(cid, bytes))
-      yield { cid, size: bytes.length }
-      if (breath.due) await breath.take(signal)
+    const above = pending
+    pending = []
+    while (unread.length > 0 && pending.length < BELOW_MAX) {
+      const some = unread.splice(0, LOOK_AHEAD)
+      for await (const { cid, bytes } of some.length > 1
+        ? blocks.getMany(some, { signal })
+        : getOne(blocks, some, signal)) {
+        push(await childrenOf(cid, bytes))
+        yield { cid, size: bytes.length }
+        if (breath.due) await breath.take(signal)
+      }
     }
+    for (const cid of unread) above.push(cid)
+    for (const cid of pending) above.push(cid)
+    pending = above
   }
 }
 

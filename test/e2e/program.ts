@@ -24,6 +24,8 @@ export interface RunOptions {
   readonly input?: string | Uint8Array
   readonly timeoutMs?: number
   readonly measure?: boolean
+  /** Standard output goes elsewhere, and is not returned. */
+  readonly discard?: boolean
 }
 
 export type Running = ChildProcessByStdio<Writable, Readable, Readable>
@@ -82,7 +84,7 @@ export function ended(child: Running, options: RunOptions = {}): Promise<Ended> 
   const out: Buffer[] = []
   const err: Buffer[] = []
   let peakBytes = 0
-  child.stdout.on('data', chunk => out.push(chunk))
+  if (options.discard !== true) child.stdout.on('data', chunk => out.push(chunk))
   child.stderr.on('data', chunk => err.push(chunk))
   const limit = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 60_000)
   const look = setInterval(() => {
