@@ -9,33 +9,46 @@ import type { State } from './state.ts'
 
 /** A commit takes at most so many blocks, so that others do not wait long for the database. */
 export const BATCH_BLOCKS_MAX = 4096
-/** A commit begins when so many bytes are due. */
+/** Blocks are looked up and appended together when so many bytes are due. */
 export const BATCH_BYTES_DUE = 4 * 1024 * 1024
-const BATCHES_IN_FLIGHT_MAX = 1
+/** Batches are flushed and committed together until so many bytes are written: a flush of many costs little more than one of few. */
+const GROUP_BYTES_DUE = 64 * 1024 * 1024
+const BATCHES_UNWRITTEN_MAX = 1
+const GROUPS_UNCOMMITTED_MAX = 1
 const LOOK_UPS_AT_ONCE = 256
 
-/** A block on its way to the disk. Its bytes are kept until its row is committed, so that nothing can lose it. */
+/** A block on its way to the disk. */
 export interface Pending {
   readonly cid: CID
   readonly key: string
   readonly hash: Uint8Array
-  readonly bytes: Uint8Array
+  readonly length: number
+  /** Kept until it is written. What was written lies at `place`. */
+  bytes: Uint8Array | undefined
   leaf: boolean
   place: Place | undefined
   /** Gives the bytes back to whoever put them, when they are not needed any more. */
-  readonly release: (() => void) | undefined
+  release: (() => void) | undefined
   /** `new`: no row. `met`: the row is young enough. `old`: its row must be made younger. `heal`: its bytes are damaged. */
   fate: 'new' | 'met' | 'old' | 'heal'
 }
 
+/** Blocks that are looked up and appended together. */
 interface Batch {
   /** In the order in which they were put: what is read one after another lies one behind another. */
-  blocks: Pending[]
-  /** The same in the order of their keys, once they were looked up. */
-  byKey: Pending[]
+  readonly blocks: Pending[]
   bytes: number
+}
+
+/** Batches that are flushed and committed together: what they have written lies in one pack. */
+interface Group {
+  blocks: Pending[]
   pack: OpenPack | undefined
   end: number
+  /** Bytes in the pack. */
+  written: number
+  /** Bytes in memory: those of blocks whose rows may go before the commit. */
+  held: number
 }
 
 /** What a writer needs to know of the run it writes for. */
@@ -49,19 +62,24 @@ export interface WriterContext {
     items: readonly { readonly pending: Pending; readonly place: Row }[],
     took: (item: { readonly pending: Pending; readonly place: Row }, bytes: Uint8Array | undefined) => void,
   ) => Promise<void>
+  /** Returns the bytes of a block that was written but not committed. Throws when they are damaged. */
+  readonly readWritten: (cid: CID, place: Place) => Promise<Uint8Array>
 }
 
 /**
- * Brings blocks to the disk in batches, while the caller goes on: looked up, compared or appended, flushed, committed.
- * A batch that fails is kept and tried again by the next call, so that no `flush` can succeed without it.
+ * Brings blocks to the disk while the caller goes on: looked up, compared or appended batch by batch, then flushed and
+ * committed, many batches at once. What fails is kept and tried again by the next call, so that no `flush` can succeed
+ * without it.
  */
 export class BlockWriter {
   readonly #context: WriterContext
   readonly #pending = new Map<string, Pending>()
-  #filling: Batch = emptyBatch()
-  #failed: Batch[] = []
+  #filling: Batch = { blocks: [], bytes: 0 }
+  #group: Group = emptyGroup()
+  #failed: Pending[] = []
   #failure: unknown
-  readonly #underWay = new Set<Promise<void>>()
+  readonly #writing = new Set<Promise<void>>()
+  readonly #committing = new Set<Promise<void>>()
   #written: Promise<unknown> = Promise.resolve()
   #committed: Promise<unknown> = Promise.resolve()
 
@@ -83,110 +101,158 @@ export class BlockWriter {
     this.#pending.set(pending.key, pending)
     const batch = this.#filling
     batch.blocks.push(pending)
-    batch.bytes += pending.bytes.length
-    if (batch.bytes < BATCH_BYTES_DUE && batch.blocks.length < BATCH_BLOCKS_MAX && this.#failed.length === 0) return
+    batch.bytes += pending.length
+    if (!isFull(batch) && this.#failed.length === 0) return
     return this.#makeRoom()
   }
 
   /**
-   * Resolves when all that was put before is committed and durable. `also` runs in the transaction of the last batch:
-   * what names these blocks is then committed together with them.
+   * Resolves when all that was put before is committed and durable. `also` runs in the transaction that comes last:
+   * what names these blocks is committed together with the last of them, or after them.
    */
   async flush(also?: () => void): Promise<void> {
     this.#retry()
-    this.#seal(also)
-    await this.#settle()
+    this.#sealBatch()
+    await settle(this.#writing)
+    this.#sealGroup(also)
+    await settle(this.#committing)
+    // It may have failed, and left the set, while the writes were awaited.
+    if (this.#failed.length > 0) throw this.#failure
   }
 
   /** Resolves when nothing is under way any more, done or failed. */
   async stop(): Promise<void> {
-    await Promise.allSettled(this.#underWay)
+    await Promise.allSettled(this.#writing)
+    await Promise.allSettled(this.#committing)
   }
 
   async #makeRoom(): Promise<void> {
     if (this.#failed.length > 0) {
       this.#retry()
-      await this.#settle()
+      await settle(this.#writing)
     }
-    this.#seal()
-    while (this.#underWay.size > BATCHES_IN_FLIGHT_MAX) await Promise.race(this.#underWay)
+    this.#sealBatch()
+    while (this.#writing.size > BATCHES_UNWRITTEN_MAX) await Promise.race(this.#writing)
+    while (this.#committing.size > GROUPS_UNCOMMITTED_MAX) await Promise.race(this.#committing)
   }
 
   #retry(): void {
     const failed = this.#failed
     this.#failed = []
-    for (const batch of failed) this.#submit(batch, undefined)
-  }
-
-  #seal(also?: () => void): void {
-    const batch = this.#filling
-    if (batch.blocks.length === 0 && also === undefined) return
-    this.#filling = emptyBatch()
-    this.#submit(batch, also)
-  }
-
-  #submit(batch: Batch, also: (() => void) | undefined): void {
-    const before = this.#committed
-    const written = this.#write(batch)
-    // A batch is flushed while the next one is written; batches are committed in their order.
-    const flushed = written.then(() => this.#sync(batch))
-    flushed.catch(() => undefined)
-    const committed = before
-      .then(() => flushed)
-      .then(() => this.#commit(batch, also))
-      .catch(error => {
-        if (batch.blocks.length > 0) this.#failed.push(batch)
-        this.#failure = error
-        throw error
-      })
-      .finally(() => {
-        this.#releasePack(batch)
-        this.#underWay.delete(committed)
-      })
-    this.#underWay.add(committed)
-    this.#committed = committed.catch(() => undefined)
-  }
-
-  async #settle(): Promise<void> {
-    for (const result of await Promise.allSettled(this.#underWay)) {
-      if (result.status === 'rejected') throw result.reason
+    let batch: Batch = { blocks: [], bytes: 0 }
+    for (const [nth, block] of failed.entries()) {
+      batch.blocks.push(block)
+      batch.bytes += block.length
+      if (!isFull(batch) && nth < failed.length - 1) continue
+      this.#submit(batch)
+      batch = { blocks: [], bytes: 0 }
     }
   }
 
-  #releasePack(batch: Batch): void {
-    if (batch.pack !== undefined) this.#context.packs.release(batch.pack)
-    batch.pack = undefined
+  #sealBatch(): void {
+    const batch = this.#filling
+    if (batch.blocks.length === 0) return
+    this.#filling = { blocks: [], bytes: 0 }
+    this.#submit(batch)
   }
 
-  /** Looks up, compares and appends batches one after another. */
-  #write(batch: Batch): Promise<void> {
-    const written = this.#written.then(() => this.#writeNow(batch))
+  #submit(batch: Batch): void {
+    const writing = this.#write(batch.blocks)
+      .then(pack => this.#join(batch.blocks, pack))
+      .catch(error => this.#fail(batch.blocks, error))
+      .finally(() => this.#writing.delete(writing))
+    writing.catch(() => undefined)
+    this.#writing.add(writing)
+  }
+
+  #fail(blocks: readonly Pending[], error: unknown): never {
+    for (const block of blocks) this.#failed.push(block)
+    this.#failure = error
+    throw error
+  }
+
+  /** Adds what was written to the group of its pack, and seals the group that has become large. */
+  #join(blocks: readonly Pending[], pack: OpenPack | undefined): void {
+    const { packs } = this.#context
+    const isElsewhere = pack !== undefined && this.#group.pack !== undefined && pack !== this.#group.pack
+    if (isElsewhere || this.#group.blocks.length + blocks.length > BATCH_BLOCKS_MAX) this.#sealGroup()
+    const group = this.#group
+    for (const block of blocks) {
+      // A row that is young enough stays: there is nothing to commit.
+      if (block.fate === 'met') this.#forget([block])
+      else group.blocks.push(block)
+      if (block.fate === 'old') group.held += block.length
+      else {
+        group.written += block.length
+        giveBack(block)
+      }
+    }
+    if (pack !== undefined) {
+      // The group uses the pack once, however many batches of it lie there.
+      if (group.pack !== undefined) packs.release(pack)
+      group.pack = pack
+      group.end = pack.end
+    }
+    if (group.held >= BATCH_BYTES_DUE || group.written >= GROUP_BYTES_DUE || pack?.isFull) this.#sealGroup()
+  }
+
+  #sealGroup(also?: () => void): void {
+    const group = this.#group
+    if (group.blocks.length === 0 && also === undefined) return
+    this.#group = emptyGroup()
+    // A group is flushed while the next one is written; groups are committed in their order.
+    const flushed = this.#sync(group)
+    flushed.catch(() => undefined)
+    const committing = this.#committed
+      .then(() => flushed)
+      .then(() => this.#commit(group, also))
+      .catch(error => this.#fail(group.blocks, error))
+      .finally(() => {
+        this.#releasePack(group)
+        this.#committing.delete(committing)
+      })
+    this.#committing.add(committing)
+    this.#committed = committing.catch(() => undefined)
+  }
+
+  #releasePack(group: Group): void {
+    if (group.pack !== undefined) this.#context.packs.release(group.pack)
+    group.pack = undefined
+  }
+
+  /** Looks up, compares and appends blocks, after those before them. Returns the pack, which the caller releases. */
+  #write(blocks: readonly Pending[]): Promise<OpenPack | undefined> {
+    const written = this.#written.then(() => this.#writeNow(blocks))
     this.#written = written.catch(() => undefined)
     return written
   }
 
-  async #writeNow(batch: Batch): Promise<void> {
-    const met = await this.#lookUp(batch)
+  async #writeNow(blocks: readonly Pending[]): Promise<OpenPack | undefined> {
+    for (const block of blocks) if (block.bytes === undefined) await this.#recall(block)
+    const met = await this.#lookUp(blocks)
     if (met.length > 0) await this.#compare(met)
-    const due = batch.blocks.filter(block => block.fate === 'new' || block.fate === 'heal')
-    if (due.length === 0) return
-    batch.pack = await this.#context.packs.append(due)
-    batch.end = batch.pack.end
+    const due = blocks.filter(isDue)
+    return due.length === 0 ? undefined : await this.#context.packs.append(due)
   }
 
-  async #lookUp(batch: Batch): Promise<{ pending: Pending; place: Row }[]> {
+  /** Reads what was given back already: the bytes of a block that has to be written once more. */
+  async #recall(block: Pending): Promise<void> {
+    if (block.place !== undefined) block.bytes = await this.#context.readWritten(block.cid, block.place)
+  }
+
+  async #lookUp(blocks: readonly Pending[]): Promise<{ pending: Pending; place: Row }[]> {
     const { state, index, epoch } = this.#context
     const met: { pending: Pending; place: Row }[] = []
     const breath = new Breath()
     const present = epoch()
-    // In the order of keys neighbouring pages are met one after another, here and in the commit.
-    batch.byKey = batch.blocks.toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
-    for (let at = 0; at < batch.byKey.length; at += LOOK_UPS_AT_ONCE) {
-      const some = batch.byKey.slice(at, at + LOOK_UPS_AT_ONCE)
+    // In the order of keys neighbouring pages are met one after another.
+    const sorted = blocks.toSorted(byKey)
+    for (let at = 0; at < sorted.length; at += LOOK_UPS_AT_ONCE) {
+      const some = sorted.slice(at, at + LOOK_UPS_AT_ONCE)
       const rows = await state.readTogether(() => some.map(block => index.find(block.hash)))
       for (const [nth, pending] of some.entries()) {
         const row = rows[nth]
-        pending.fate = row === undefined ? 'new' : row.length === pending.bytes.length ? 'met' : 'heal'
+        pending.fate = row === undefined ? 'new' : row.length === pending.length ? 'met' : 'heal'
         // What lies in a file of the user goes when he changes it: a block that is put is kept by the repo itself.
         if (row?.pack === PACK_OF_FILES) pending.fate = 'heal'
         if (row === undefined || pending.fate === 'heal') continue
@@ -200,53 +266,57 @@ export class BlockWriter {
 
   async #compare(met: readonly { pending: Pending; place: Row }[]): Promise<void> {
     await this.#context.readStored(met, ({ pending }, bytes) => {
-      if (bytes === undefined || !equalBytes(bytes, pending.bytes)) pending.fate = 'heal'
+      const isSame = bytes !== undefined && pending.bytes !== undefined && equalBytes(bytes, pending.bytes)
+      if (!isSame) pending.fate = 'heal'
     })
   }
 
-  async #sync(batch: Batch): Promise<void> {
-    if (batch.pack !== undefined) await this.#context.packs.sync(batch.pack)
+  async #sync({ pack }: Group): Promise<void> {
+    if (pack !== undefined) await this.#context.packs.sync(pack)
   }
 
-  async #commit(batch: Batch, also: (() => void) | undefined): Promise<void> {
+  async #commit(group: Group, also: (() => void) | undefined): Promise<void> {
     const { state, epoch, index, packs } = this.#context
-    if (batch.pack?.broken) throw new Failure('failed', `${batch.pack.file}: cannot be written`)
+    if (group.pack?.broken) throw new Failure('failed', `${group.pack.file}: cannot be written`)
     // What names blocks may not be committed before every one of them.
     if (also !== undefined && this.#failed.length > 0) throw this.#failure
-    while (also !== undefined || batch.blocks.some(block => block.fate !== 'met')) {
-      const { pack } = batch
-      const lost = await state.write(() => {
-        const gone = this.#commitRows(batch, epoch())
-        if (pack !== undefined) index.commitPack(pack.id, batch.end, packs.endsWith(pack))
+    group.blocks.sort(byKey)
+    while (also !== undefined || group.blocks.length > 0) {
+      const { pack, end } = group
+      const committing = state.write(() => {
+        const gone = this.#commitRows(group.blocks, epoch())
+        if (pack !== undefined) index.commitPack(pack.id, end, packs.endsWith(pack))
         // What names the blocks is committed when all of them are there.
         if (gone.length === 0) also?.()
         return gone
       })
+      const lost = await (pack === undefined ? committing : pack.commit(committing, end))
       if (lost.length === 0) break
       // Collected since they were met: they are written anew.
-      this.#forget(batch.blocks.filter(block => !lost.includes(block)))
-      batch.blocks = lost
-      this.#releasePack(batch)
-      await this.#write(batch)
-      await this.#sync(batch)
+      const isLost = new Set(lost)
+      this.#forget(group.blocks.filter(block => !isLost.has(block)))
+      group.blocks = lost
+      this.#releasePack(group)
+      group.pack = await this.#write(lost)
+      group.end = group.pack?.end ?? 0
+      await this.#sync(group)
     }
-    this.#forget(batch.blocks)
-    batch.blocks = []
-    batch.byKey = []
+    this.#forget(group.blocks)
+    group.blocks = []
   }
 
   #forget(blocks: readonly Pending[]): void {
     for (const block of blocks) {
       this.#pending.delete(block.key)
-      block.release?.()
+      giveBack(block)
     }
   }
 
   /** Returns the blocks whose rows were collected since they were met. */
-  #commitRows(batch: Batch, epoch: number): Pending[] {
+  #commitRows(blocks: readonly Pending[], epoch: number): Pending[] {
     const { index } = this.#context
     const lost: Pending[] = []
-    for (const block of batch.byKey) {
+    for (const block of blocks) {
       const { fate, hash, place, leaf } = block
       if (fate === 'old') {
         if (!index.refresh(hash, epoch, leaf)) lost.push(block)
@@ -259,6 +329,31 @@ export class BlockWriter {
   }
 }
 
-function emptyBatch(): Batch {
-  return { blocks: [], byKey: [], bytes: 0, pack: undefined, end: 0 }
+function emptyGroup(): Group {
+  return { blocks: [], pack: undefined, end: 0, written: 0, held: 0 }
+}
+
+function isFull({ bytes, blocks }: Batch): boolean {
+  return bytes >= BATCH_BYTES_DUE || blocks.length >= BATCH_BLOCKS_MAX
+}
+
+function isDue(block: Pending): block is Pending & { bytes: Uint8Array } {
+  return block.bytes !== undefined && (block.fate === 'new' || block.fate === 'heal')
+}
+
+function giveBack(block: Pending): void {
+  block.bytes = undefined
+  block.release?.()
+  block.release = undefined
+}
+
+function byKey(a: Pending, b: Pending): number {
+  return a.key < b.key ? -1 : a.key > b.key ? 1 : 0
+}
+
+/** Resolves when all are done; throws what the first that failed has thrown. */
+async function settle(underWay: Iterable<Promise<void>>): Promise<void> {
+  for (const result of await Promise.allSettled(underWay)) {
+    if (result.status === 'rejected') throw result.reason
+  }
 }

@@ -6,7 +6,7 @@ import { BlockWriter, type Pending } from './block-writer.ts'
 import { type Checker, mismatchFailure } from './check.ts'
 import type { Filestore } from './filestore.ts'
 import type { Layout } from './layout.ts'
-import type { PackReader } from './pack-reader.ts'
+import type { PackReader, Place } from './pack-reader.ts'
 import { PackWriter } from './pack-writer.ts'
 import { Breath } from './pause.ts'
 import { AheadBudget, readAhead } from './read-ahead.ts'
@@ -125,8 +125,7 @@ export class PackBlocks implements DurableBlocks {
     options?.signal?.throwIfAborted()
     if (cid.multihash.code === IDENTITY) return cid.multihash.digest
     const pending = this.#pending(cid)
-    // Bytes that will be given back may change while the caller looks at them.
-    if (pending !== undefined) return pending.release === undefined ? pending.bytes : pending.bytes.slice()
+    if (pending !== undefined) return await this.#getPending(pending)
     const row = await this.#find(cid, options)
     if (row === undefined) throw missingFailure(cid)
     return await this.#load(cid, row, options)
@@ -176,7 +175,8 @@ export class PackBlocks implements DurableBlocks {
       release?.()
       return
     }
-    const pending: Pending = { cid, key, hash, bytes, leaf, release, place: undefined, fate: 'new' }
+    const { length } = bytes
+    const pending: Pending = { cid, key, hash, length, bytes, leaf, release, place: undefined, fate: 'new' }
     const wait = writer.put(pending)
     if (wait !== undefined) await wait
   }
@@ -269,10 +269,24 @@ export class PackBlocks implements DurableBlocks {
     return writer === undefined || writer.isIdle ? undefined : writer.find(keyOf(cid.multihash.bytes))
   }
 
+  async #getPending({ cid, bytes, place, release }: Pending): Promise<Uint8Array> {
+    // Bytes that will be given back may change while the caller looks at them.
+    if (bytes !== undefined) return release === undefined ? bytes : bytes.slice()
+    if (place === undefined) throw missingFailure(cid)
+    return await this.#readWritten(cid, place)
+  }
+
+  /** Returns the checked bytes of a block that is written but not committed. */
+  async #readWritten(cid: CID, place: Place): Promise<Uint8Array> {
+    const read = await this.#readChecked(cid, place)
+    if (typeof read === 'string') throw mismatchFailure(cid, read)
+    return read
+  }
+
   #statHere(cid: CID): BlockStat | undefined {
     if (cid.multihash.code === IDENTITY) return { size: cid.multihash.digest.length, leaf: isLeaf(cid, false) }
     const pending = this.#pending(cid)
-    return pending === undefined ? undefined : { size: pending.bytes.length, leaf: isLeaf(cid, pending.leaf) }
+    return pending === undefined ? undefined : { size: pending.length, leaf: isLeaf(cid, pending.leaf) }
   }
 
   /** Looks many blocks up at once. The row is undefined for what is not in the index, or not asked there. */
@@ -307,7 +321,7 @@ export class PackBlocks implements DurableBlocks {
   }
 
   /** Returns the bytes, or what is wrong with them. */
-  async #readChecked(cid: CID, row: Row): Promise<Uint8Array | string> {
+  async #readChecked(cid: CID, row: Place): Promise<Uint8Array | string> {
     if (row.pack === PACK_OF_FILES) return await this.#options.filestore.readChecked(cid, row.length)
     const read = this.#options.reader.read(row)
     const bytes = read instanceof Promise ? await read : read
@@ -341,6 +355,7 @@ export class PackBlocks implements DurableBlocks {
       packs,
       epoch: () => this.#epoch,
       readStored: (items, took) => reader.readMany(items, took, true),
+      readWritten: (cid, place) => this.#readWritten(cid, place),
     })
     return this.#writer
   }

@@ -226,10 +226,11 @@ async function commitMoves({ packs, state, index }: CompactionOptions, moved: Mo
     const { end } = pack
     await packs.sync(pack)
     moved.sort((a, b) => Buffer.compare(a.move.hash, b.move.hash))
-    await state.write(() => {
+    const committing = state.write(() => {
       for (const { move, place } of moved) if (place !== undefined) index.move(move.hash, move.place, place)
       index.commitPack(pack.id, end, packs.endsWith(pack))
     })
+    await pack.commit(committing, end)
   } finally {
     packs.release(pack)
   }

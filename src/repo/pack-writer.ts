@@ -50,12 +50,14 @@ export class OpenPack {
   end: number
   /** True until the name of a new pack is known to be on disk. */
   nameless: boolean
-  /** Set when a write or flush failed: what lies there cannot be trusted. */
+  /** Set when a flush failed: what lies there cannot be trusted. */
   broken = false
   /** Batches that are written but not committed. */
   users = 0
   /** Bytes that were written since the last flush. */
   unflushed = 0
+  /** Rows may name what lies before; undefined after a commit that failed, when nobody knows. */
+  committed: number | undefined
 
   constructor(id: number, file: string, fd: number, end: number, nameless: boolean) {
     this.id = id
@@ -63,6 +65,20 @@ export class OpenPack {
     this.fd = fd
     this.end = end
     this.nameless = nameless
+    this.committed = end
+  }
+
+  get isFull(): boolean {
+    return this.end >= PACK_BYTES_FULL
+  }
+
+  /** Returns what comes of a commit of rows that name this pack up to `end`, and notes it. */
+  async commit<T>(committing: Promise<T>, end: number): Promise<T> {
+    const { committed } = this
+    this.committed = undefined
+    const result = await committing
+    if (committed !== undefined) this.committed = Math.max(committed, end)
+    return result
   }
 }
 
@@ -104,7 +120,9 @@ export class PackWriter implements AsyncDisposable {
     } catch (error) {
       giveBack(pack.fd, before)
       this.release(pack)
-      this.abandon(pack)
+      // What was appended before is as good as it was.
+      this.#avoided.add(pack.id)
+      this.#retire(pack)
       throw systemFailure(error, pack.file)
     }
   }
@@ -137,7 +155,7 @@ export class PackWriter implements AsyncDisposable {
 
   /** Returns true when nothing is appended to a pack after the one batch that is about to be committed. */
   endsWith(pack: OpenPack): boolean {
-    return pack.end >= PACK_BYTES_FULL && pack.users === 1
+    return pack.isFull && pack.users === 1
   }
 
   /** Promises never to append to a pack; returns false when this run is at it, or has something uncommitted there. */
@@ -156,7 +174,7 @@ export class PackWriter implements AsyncDisposable {
   }
 
   async #current(): Promise<OpenPack> {
-    if (this.#pack !== undefined && this.#pack.end >= PACK_BYTES_FULL) this.#retire(this.#pack)
+    if (this.#pack?.isFull) this.#retire(this.#pack)
     if (this.#pack !== undefined) return this.#pack
     this.#pack = (await this.#openOld()) ?? this.#create()
     return this.#pack
@@ -288,10 +306,12 @@ export class PackWriter implements AsyncDisposable {
     await drain()
   }
 
-  /** Closes the packs. What was appended but not committed is cut off by who holds the slot next. */
+  /** Closes the packs, cut to what is committed. What a killed run has left is cut off by who holds the slot next. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#pack !== undefined) this.#close(this.#pack)
-    for (const pack of this.#retired) this.#close(pack)
+    for (const pack of [...this.#retired, ...(this.#pack === undefined ? [] : [this.#pack])]) {
+      if (pack.committed !== undefined && pack.committed < pack.end) giveBack(pack.fd, pack.committed)
+      this.#close(pack)
+    }
     this.#pack = undefined
   }
 }
