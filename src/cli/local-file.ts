@@ -46,6 +46,13 @@ export function descriptorReader(fd: number, shown: string): FileReader {
       underWay.add(reading)
       return reading
     },
+    readHere(target, position) {
+      try {
+        return readAllHere(fd, target, position)
+      } catch (error) {
+        throw systemFailure(error, shown)
+      }
+    },
     async [Symbol.asyncDispose]() {
       // The descriptor must not be closed, and used for another file, while it is read from.
       await Promise.allSettled(underWay)
@@ -57,6 +64,15 @@ export function descriptorReader(fd: number, shown: string): FileReader {
 async function readAll(fd: number, target: Uint8Array, position: number): Promise<number> {
   for (let done = 0; ; ) {
     const count = await readInto(fd, done === 0 ? target : target.subarray(done), position + done)
+    done += count
+    if (count === 0 || done === target.length) return done
+  }
+}
+
+/** Like `readAll`, on this thread. */
+function readAllHere(fd: number, target: Uint8Array, position: number): number {
+  for (let done = 0; ; ) {
+    const count = readSync(fd, target, done, target.length - done, position + done)
     done += count
     if (count === 0 || done === target.length) return done
   }
