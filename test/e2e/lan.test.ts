@@ -1,8 +1,14 @@
 /** Hosts in a local network, and behind routers that translate addresses, in network namespaces. */
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
 import { Daemon, KUBO } from './daemons.ts'
 import { Host, Lan, withoutNamespaces, withoutTranslation } from './namespaces.ts'
+import { printed, type Running, seeded } from './program.ts'
 
 const BASE = '/dev/shm'
 const skip = withoutNamespaces() ?? false
@@ -105,6 +111,8 @@ class Internet implements Disposable {
   readonly open: Host
   readonly behind: Host
   readonly another: Host
+  /** The router of each home. */
+  readonly routers: Host[] = []
 
   constructor() {
     const internet = this.#stack.use(new Lan())
@@ -119,6 +127,11 @@ class Internet implements Disposable {
       internet.connect(router, 'eth0', `55.1.1.${nth}/16`)
       lan.connect(router, 'eth1', `192.168.${nth}.1/24`)
       router.translate('eth0')
+      // Who comes uninvited is not answered, as routers have it.
+      router.filter(
+        'table ip closed { chain in { type filter hook input priority 0; iifname "eth0" ct state new drop; }; }',
+      )
+      this.routers.push(router)
       const inside = host(`inside${nth}`)
       lan.connect(inside, 'eth0', `192.168.${nth}.2/24`, `192.168.${nth}.1`)
       return inside
@@ -174,7 +187,7 @@ test('behind a router: reached through a relay, and directly where the other can
   assert.notEqual(JSON.parse(verdict).reachability, 'Public', verdict)
 })
 
-test('two peers behind routers of their own meet in a relay, and stay connected', { skip: natSkip }, async () => {
+test('two peers behind routers of their own meet in a relay, and then directly', { skip: natSkip }, async t => {
   using net = new Internet()
   await using relay = await startIn(net.relay, { 'Swarm.RelayService.Enabled': true })
   const relayAddress = addressOf(relay, '55.1.0.1')
@@ -184,9 +197,80 @@ test('two peers behind routers of their own meet in a relay, and stay connected'
   stack.use(behind)
   stack.use(another)
   await behind.until(['swarm', 'addrs', 'local'], text => text.includes('/p2p-circuit'))
+  const met = performance.now()
   await another.ok(['swarm', 'connect', `${relayAddress}/p2p-circuit/p2p/${behind.peer}`])
-  assert.match(await another.ok(['swarm', 'peers']), new RegExp(behind.peer))
+  // Both dial at the same time, each through the hole that its own dial makes.
+  await another.until(['swarm', 'peers'], text =>
+    text.split('\n').some(line => line.startsWith('/ip4/55.1.1.1/tcp/') && line.endsWith(`/p2p/${behind.peer}`)),
+  )
+  t.diagnostic(`a direct connection after ${Math.round(performance.now() - met)} ms`)
   assert.match(await another.ok(['ping', '-n', '1', behind.peer]), /Average/)
+  const bytes = seeded(4 * 1024 * 1024, 5)
+  writeFileSync(behind.place.path('file'), bytes)
+  await another.ok(['get', '-o', 'got', await behind.ok(['add', '-Q', 'file'])])
+  assert.ok(readFileSync(another.place.path('got')).equals(bytes))
   // The relay itself lost nobody by all this.
   for (const one of [behind, another]) assert.match(await relay.ok(['swarm', 'peers']), new RegExp(one.peer))
+})
+
+/** A router that forwards ports when it is asked to, and what it was asked. */
+class Gateway implements AsyncDisposable {
+  readonly #child: Running
+  readonly #over: Promise<unknown>
+  readonly asked: Readonly<Record<string, string>>[] = []
+
+  private constructor(router: Host, inside: string, external: string) {
+    const [program = '', ...words] = router.within
+    const script = join(import.meta.dirname, 'gateway-device.ts')
+    this.#child = spawn(program, [...words, process.execPath, script, inside, external])
+    this.#over = once(this.#child, 'close')
+    createInterface({ input: this.#child.stdout }).on('line', line => this.asked.push(JSON.parse(line)))
+  }
+
+  static async start(router: Host, inside: string, external: string): Promise<Gateway> {
+    const gateway = new Gateway(router, inside, external)
+    await printed(gateway.#child, /ready/)
+    return gateway
+  }
+
+  /** Resolves with the first request for something that was not refused, once there is one. */
+  async was(pattern: RegExp, timeoutMs = 30_000): Promise<Readonly<Record<string, string>>> {
+    const end = Date.now() + timeoutMs
+    for (;;) {
+      const found = this.asked.find(({ action = '', error }) => pattern.test(action) && error === undefined)
+      if (found !== undefined) return found
+      if (Date.now() > end) throw new Error(`no ${pattern}: ${JSON.stringify(this.asked)}`)
+      await new Promise(resolve => setTimeout(resolve, 50))
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill()
+    await this.#over
+  }
+}
+
+test('behind a router that forwards ports: one is mapped, dialled from outside, and given back at the end', {
+  skip: natSkip,
+}, async () => {
+  using net = new Internet()
+  const [router] = net.routers
+  assert.ok(router !== undefined)
+  await using gateway = await Gateway.start(router, '192.168.1.1', '55.1.1.1')
+  const behind = await startIn(net.behind, { 'Swarm.DisableNatPortMap': false })
+  try {
+    const mapped = await gateway.was(/^Add\w*PortMapping$/)
+    assert.equal(mapped.NewInternalClient, '192.168.1.2')
+    assert.equal(mapped.NewInternalPort, String(PORT))
+    assert.ok(Number(mapped.NewLeaseDuration) > 0)
+    await using open = await startIn(net.open)
+    await open.ok(['swarm', 'connect', `/ip4/55.1.1.1/tcp/${mapped.NewExternalPort}/p2p/${behind.peer}`])
+    const cid = await behind.ok(['add', '-Q'], { input: 'through a mapped port\n' })
+    assert.equal(await open.ok(['cat', cid]), 'through a mapped port\n'.trim())
+  } finally {
+    await behind[Symbol.asyncDispose]()
+  }
+  const removed = await gateway.was(/^DeletePortMapping$/, 2_000)
+  assert.equal(removed.NewProtocol, 'TCP')
+  assert.ok(!router.run('nft', 'list', 'ruleset').includes('dnat'))
 })

@@ -22,7 +22,7 @@ import type { Components, PartBase, Services } from './parts.ts'
 import { ping } from './ping.ts'
 import type { Reachability } from './reachability.ts'
 import { flagAt, textAt, valueAt } from './settings.ts'
-import { tcp } from './tcp.ts'
+import { type OutsideDials, tcp } from './tcp.ts'
 import type { Tls } from './tls.ts'
 
 const DIAL_TIMEOUT_MS = 15_000
@@ -60,7 +60,7 @@ export async function libp2pOptions(input: OptionsInput): Promise<Libp2pOptions>
     logger: quietLogger(input.onError),
     addresses: { ...announceOptions(config, input.listening), listen: [...input.listen, ...listen] },
     transportManager: { faultTolerance: FaultTolerance.NO_FATAL },
-    transports: [...(await dialers(config)), ...transports],
+    transports: [...(await dialers(config, input.reachability.outsideDials)), ...transports],
     connectionEncrypters: encrypters(config, input.tls),
     streamMuxers: [muxer()],
     connectionGater: input.limits.gater(),
@@ -87,9 +87,12 @@ export async function libp2pOptions(input: OptionsInput): Promise<Libp2pOptions>
   }
 }
 
-async function dialers(config: Config): Promise<((components: Components) => Transport)[]> {
+async function dialers(
+  config: Config,
+  outside: OutsideDials | undefined,
+): Promise<((components: Components) => Transport)[]> {
   const transports: ((components: Components) => Transport)[] = []
-  if (flagAt(config, 'Swarm.Transports.Network.TCP', true)) transports.push(tcp())
+  if (flagAt(config, 'Swarm.Transports.Network.TCP', true)) transports.push(tcp(outside))
   if (flagAt(config, 'Swarm.Transports.Network.Websocket', true)) {
     const { webSockets } = await import('./web-sockets.ts')
     transports.push(webSockets())

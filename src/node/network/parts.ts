@@ -38,3 +38,14 @@ export type Services = ServiceFactoryMap
 
 /** A part may hold things that are to be closed; they are, in reverse order, before libp2p stops. */
 export type Part<T> = T & Partial<AsyncDisposable>
+
+/** Returns the same thing with some of its members replaced; the thing itself stays as it is. */
+export function withPart<T extends object>(thing: T, members: Partial<T>): T {
+  return new Proxy(thing, {
+    get(target, property) {
+      if (Object.hasOwn(members, property)) return Reflect.get(members, property)
+      const value: unknown = Reflect.get(target, property, target)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}

@@ -1,10 +1,10 @@
 import type { Transport } from '@libp2p/interface'
 import { isMultiaddr } from '@multiformats/multiaddr'
-import { VERSION } from '../../contract/version.ts'
 import type { Config } from '../../repo/roles.ts'
 import { hasPublicAddress, isLoopbackOnly } from './listen.ts'
-import type { Components, PartBase, Services } from './parts.ts'
+import { type Components, type PartBase, type Services, withPart } from './parts.ts'
 import { durationAt, flagAt, numberAt, textAt } from './settings.ts'
+import type { OutsideDials } from './tcp.ts'
 
 /** How a node is met that cannot be dialled, and how it helps others that cannot. */
 export interface Reachability {
@@ -12,6 +12,8 @@ export interface Reachability {
   /** Added to what is listened on. */
   readonly listen: string[]
   readonly services: Services
+  /** How peers outside are dialled; undefined: as all others. */
+  readonly outsideDials: OutsideDials | undefined
 }
 
 /**
@@ -25,20 +27,22 @@ export async function reachability(base: PartBase, listen: readonly string[]): P
   const isPublic = isServing && hasPublicAddress(listen)
   const usesRelays = relays && flagAt(config, 'Swarm.RelayClient.Enabled', isServing && !isPublic)
   const isRelay = relays && flagAt(config, 'Swarm.RelayService.Enabled', isPublic)
-  const [transport, services] = await Promise.all([
+  // Who can be dialled needs it too: whoever cannot dials back, once he has been met through a relay.
+  const isPunching = relays && isServing && flagAt(config, 'Swarm.EnableHolePunching', true)
+  const [transport, punched, services] = await Promise.all([
     relays && (isServing || usesRelays || isRelay || identity === 'ephemeral') ? relayTransport() : [],
+    isPunching ? (await import('./hole-punching.ts')).holePunching() : undefined,
     Promise.all([
       isRelay && identity === 'repo' ? relayService(config) : {},
       isServing && textAt(config, 'AutoNAT.ServiceMode') !== 'disabled' ? autonat() : {},
-      isServing && !flagAt(config, 'Swarm.DisableNatPortMap', false) ? portMapping() : {},
-      // Who can be dialled needs it too: whoever cannot dials back, once he has been met through a relay.
-      relays && isServing && flagAt(config, 'Swarm.EnableHolePunching', true) ? holePunching() : {},
+      isServing && !flagAt(config, 'Swarm.DisableNatPortMap', false) ? portMapping(base) : {},
     ]),
   ])
   return {
     transports: transport,
     listen: usesRelays && identity === 'repo' ? ['/p2p-circuit'] : [],
-    services: Object.assign({}, ...services),
+    services: Object.assign({}, ...services, punched?.services),
+    outsideDials: isPublic ? undefined : punched?.outsideDials,
   }
 }
 
@@ -75,58 +79,12 @@ async function autonat(): Promise<Services> {
  */
 function dialingAnew(components: Components): Components {
   const { connectionManager } = components
-  const own = new Proxy(connectionManager, {
-    get(target, property) {
-      if (property === 'openConnection') return openAnew
-      const value: unknown = Reflect.get(target, property, target)
-      return typeof value === 'function' ? value.bind(target) : value
-    },
-  })
-  const openAnew: typeof connectionManager.openConnection = (peer, options) =>
+  const openConnection: typeof connectionManager.openConnection = (peer, options) =>
     connectionManager.openConnection(peer, { ...options, force: isMultiaddr(peer) })
-  return new Proxy(components, {
-    get: (target, property) => (property === 'connectionManager' ? own : Reflect.get(target, property, target)),
-  })
+  return withPart(components, { connectionManager: withPart(connectionManager, { openConnection }) })
 }
 
-async function portMapping(): Promise<Services> {
-  provideManifest()
-  const { uPnPNAT } = await import('@libp2p/upnp-nat')
-  return { portMapping: uPnPNAT() }
-}
-
-/**
- * In the executable there is no `package.json`, but the SSDP client reads one, two folders above itself, for the name by
- * which it asks routers. It is given ours.
- */
-function provideManifest(): void {
-  const bun: { plugin?: (plugin: ModulePlugin) => unknown } | undefined = Reflect.get(globalThis, 'Bun')
-  bun?.plugin?.({
-    name: 'manifest',
-    setup(build) {
-      build.module(MANIFEST, () => ({ exports: { name: 'tsipfs', version: VERSION }, loader: 'object' }))
-      build.onResolve({ filter: /^\.\.\/\.\.\/package\.json$/ }, ({ importer }) =>
-        /\$bunfs|~BUN/.test(importer) ? { path: MANIFEST } : undefined,
-      )
-    },
-  })
-}
-
-const MANIFEST = 'tsipfs-manifest'
-
-/** The part of Bun's plugins that is used here. */
-interface ModulePlugin {
-  readonly name: string
-  setup(build: {
-    module(name: string, load: () => { exports: Record<string, unknown>; loader: 'object' }): void
-    onResolve(
-      constraints: { filter: RegExp },
-      resolve: (asked: { path: string; importer: string }) => { path: string } | undefined,
-    ): void
-  }): void
-}
-
-async function holePunching(): Promise<Services> {
-  const { dcutr } = await import('@libp2p/dcutr')
-  return { holePunching: dcutr() }
+async function portMapping({ log }: PartBase): Promise<Services> {
+  const { PortMapping } = await import('./port-mapping.ts')
+  return { portMapping: components => new PortMapping(components, { log: text => log('net', 'debug', text) }) }
 }
