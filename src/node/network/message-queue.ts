@@ -32,9 +32,14 @@ export class MessageQueue<T extends { readonly data: Uint8Array }> {
     this.#arrived?.()
   }
 
+  /** Whether a message can be taken, or is dropped without anybody waiting for its sake. */
+  get isOpen(): boolean {
+    return !this.#isFull() || this.#isStalled || this.#isClosed
+  }
+
   /** Resolves when there is room, and at the latest when the subscriber has kept others waiting for too long. */
   async room(waitMs: number = QUEUE_WAIT_MS): Promise<void> {
-    if (!this.#isFull() || this.#isStalled || this.#isClosed) return
+    if (this.isOpen) return
     let timer: NodeJS.Timeout | undefined
     let wake: () => void = () => undefined
     await new Promise<void>(resolve => {

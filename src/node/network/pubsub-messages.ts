@@ -1,4 +1,5 @@
 import { Failure } from '../../contract/failure.ts'
+import { nameFromBytes, nameToBytes } from '../../contract/surrogate-escape.ts'
 
 /** A message on the wire, with its signature and its control fields, is at most this large; Kubo's limit. */
 export const RPC_BYTES_MAX = 1024 * 1024
@@ -34,12 +35,15 @@ export function seqnoBytes(seqno: bigint): Uint8Array {
   return bytes
 }
 
-/** Returns a topic as the router names it. */
+/**
+ * Returns a topic as the router names it: bytes that are no UTF-8 become lone surrogates, and each topic has one name.
+ */
 export function topicName(topic: Uint8Array): string {
   if (topic.length > TOPIC_BYTES_MAX) throw new Failure('usage', `a topic has at most ${TOPIC_BYTES_MAX} bytes`)
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(topic)
-  } catch (error) {
-    throw new Failure('usage', 'topics are UTF-8, and this one is not', { cause: error })
-  }
+  return nameFromBytes(topic)
+}
+
+/** Returns the bytes of what `topicName` returned. */
+export function topicBytes(name: string): Uint8Array {
+  return nameToBytes(name)
 }

@@ -1,3 +1,5 @@
+import { latin1 } from './latin1.ts'
+
 /** Who was sent nothing for so long has checked what it was sent before. */
 const QUIET_MS = 1_000
 /** How long a peer has to show that it took a message, and how long it is asked the first time, and at most. */
@@ -22,14 +24,15 @@ interface Last {
   readonly bytes: number
   readonly at: number
   isConfirmed: boolean
-  confirmed: () => void
+  /** Those who wait for it to come back. */
+  readonly confirmed: Set<() => void>
 }
 
 /** Asks a peer for a message, by its id. */
 export type AskBack = (peer: string, id: Uint8Array) => void
 
 /**
- * Paces what is published to peers that check the messages of an author side by side. Go's nodes do: a message that is
+ * Paces what is sent to peers that check the messages of an author side by side. Go's nodes do: a message that is
  * overtaken by the next one is dropped, because sequence numbers only grow, and so is what does not fit into a queue of
  * 32. Pubsub has no acknowledgement, but a peer sends back what it is asked for by id (IWANT), once it has taken it: the
  * next message goes out when the last one has come back.
@@ -48,29 +51,35 @@ export class PubsubPace {
 
   /** Takes note of a message that was sent to a peer. */
   sent(peer: string, idBytes: Uint8Array, bytes: number): void {
-    const id = textOf(idBytes)
-    this.#last.set(peer, { id, idBytes, bytes, at: performance.now(), isConfirmed: false, confirmed: () => undefined })
+    const id = latin1(idBytes)
+    this.#last.set(peer, { id, idBytes, bytes, at: performance.now(), isConfirmed: false, confirmed: new Set() })
   }
 
   /** A peer has sent back a message of ours. */
   cameBack(peer: string, idBytes: Uint8Array): void {
     const last = this.#last.get(peer)
-    if (last === undefined || last.id !== textOf(idBytes)) return
+    if (last === undefined || last.id !== latin1(idBytes)) return
     last.isConfirmed = true
-    last.confirmed()
+    for (const confirmed of last.confirmed) confirmed()
   }
 
   forget(peer: string): void {
-    this.#last.get(peer)?.confirmed()
+    for (const confirmed of this.#last.get(peer)?.confirmed ?? []) confirmed()
     this.#last.delete(peer)
     this.#failures.delete(peer)
     this.#waited.delete(peer)
   }
 
+  /** Returns whether there is nothing to wait for. */
+  isReady(peer: string): boolean {
+    const last = this.#last.get(peer)
+    return last === undefined || last.isConfirmed || performance.now() - last.at > QUIET_MS
+  }
+
   /** Resolves when a peer has taken the last message, or takes too long. */
   async ready(peer: string, signal: AbortSignal | undefined): Promise<void> {
     const last = this.#last.get(peer)
-    if (last === undefined || last.isConfirmed || performance.now() - last.at > QUIET_MS) return
+    if (last === undefined || this.isReady(peer)) return
     const isBlind =
       last.bytes > ASKED_BYTES_MAX || (this.#failures.get(peer) ?? 0) >= FAILURES_MAX || !this.#mayWait(peer)
     if (isBlind) return await confirmation(last, BLIND_MS, signal)
@@ -110,16 +119,14 @@ export class PubsubPace {
 /** Resolves when a message has come back, or after a while. */
 async function confirmation(last: Last, waitMs: number, signal: AbortSignal | undefined): Promise<void> {
   signal?.throwIfAborted()
+  if (last.isConfirmed) return
   await new Promise<void>(resolve => {
-    const timer = setTimeout(resolve, waitMs)
-    last.confirmed = () => {
+    const end = (): void => {
       clearTimeout(timer)
+      last.confirmed.delete(end)
       resolve()
     }
-    if (last.isConfirmed) last.confirmed()
+    const timer = setTimeout(end, waitMs)
+    last.confirmed.add(end)
   })
-}
-
-function textOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
 }

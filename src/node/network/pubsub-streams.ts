@@ -1,8 +1,6 @@
 import { setTimeout as later } from 'node:timers/promises'
 import type { GossipSubComponents } from '@libp2p/gossipsub'
 import type { Connection, PeerId, Stream, Topology } from '@libp2p/interface'
-import type { Uint8ArrayList } from 'uint8arraylist'
-import { whenEnded } from './stream-end.ts'
 
 type Registrar = GossipSubComponents['registrar']
 
@@ -12,17 +10,13 @@ export const SEND_QUEUE_BYTES_MAX = 4 * 1024 * 1024
 const SEND_QUEUE_BYTES_EASY = 256 * 1024
 /** …but not for longer than this. */
 const SEND_WAIT_MS = 5_000
-/** Bytes that are read ahead of their validation; the window of the stream then closes. */
-const READ_AHEAD_BYTES_MAX = 256 * 1024
-/** A window may be 16 MiB wide, and all of it on its way, when reading pauses. */
-const READ_BUFFER_BYTES_MAX = 17 * 1024 * 1024
 const REOPEN_ATTEMPTS_MAX = 6
 const REOPEN_DELAY_MS = 250
 
 /**
- * The streams of pubsub, with limits on what waits in them. The router knows none: it reads as fast as peers send, and
- * queues what they do not take. It also opens one stream to a peer in the life of a connection; here another is opened
- * when that one breaks.
+ * The streams that pubsub sends on, with limits on what waits in them. The router's library knows none: it queues what
+ * peers do not take. It also opens one stream to a peer in the life of a connection; here another is opened when that
+ * one breaks.
  */
 export class PubsubStreams {
   readonly #inner: Registrar
@@ -41,11 +35,7 @@ export class PubsubStreams {
     return {
       getProtocols: () => inner.getProtocols(),
       handle: (protocol, handler, options) =>
-        inner.handle(
-          protocol,
-          (stream, connection) => handler(this.#readPaced(stream), this.#connection(connection)),
-          options,
-        ),
+        inner.handle(protocol, (stream, connection) => handler(stream, this.#connection(connection)), options),
       unhandle: (protocol, options) => inner.unhandle(protocol, options),
       getHandler: protocol => inner.getHandler(protocol),
       use: (protocol, middleware) => inner.use(protocol, middleware),
@@ -68,6 +58,24 @@ export class PubsubStreams {
     return this.#sending.has(peer)
   }
 
+  /** Sends to a peer. Returns false when there is no stream to it, or too much waits in it. */
+  send(peer: string, frame: Uint8Array): boolean {
+    const stream = this.#sending.get(peer)
+    if (stream === undefined || stream.writeBufferLength + frame.length > SEND_QUEUE_BYTES_MAX) return false
+    try {
+      stream.send(frame)
+      return true
+    } catch {
+      // It is being closed.
+      return false
+    }
+  }
+
+  /** Returns whether more waits to be sent to a peer than it should have to take. */
+  isBusy(peer: string): boolean {
+    return (this.#sending.get(peer)?.writeBufferLength ?? 0) > SEND_QUEUE_BYTES_EASY
+  }
+
   /** Asks a peer for a message, if there is a stream to it. */
   askBack(peer: string, id: Uint8Array): void {
     const stream = this.#sending.get(peer)
@@ -78,7 +86,7 @@ export class PubsubStreams {
   async room(peers: Iterable<string>, signal: AbortSignal | undefined): Promise<void> {
     for (const peer of peers) {
       const stream = this.#sending.get(peer)
-      if (stream !== undefined && stream.writeBufferLength > SEND_QUEUE_BYTES_EASY) await drained(stream, signal)
+      if (stream !== undefined && this.isBusy(peer)) await drained(stream, signal)
     }
   }
 
@@ -99,32 +107,28 @@ export class PubsubStreams {
     return watched
   }
 
-  /** Returns the connection, with streams that refuse what a slow peer does not take. */
+  /** Returns the connection, with streams that are kept an eye on. */
   #connection(connection: Connection): Connection {
     const newStream: Connection['newStream'] = async (protocols, options) => {
       try {
         const stream = await connection.newStream(protocols, options)
-        return this.#sendBounded(stream, connection)
+        this.#watch(stream, connection)
+        return stream
       } catch (error) {
         void this.#reopen(connection)
         throw error
       }
     }
-    return replaced(connection, { newStream })
+    return withNewStream(connection, newStream)
   }
 
-  #sendBounded(stream: Stream, connection: Connection): Stream {
+  #watch(stream: Stream, connection: Connection): void {
     const peer = connection.remotePeer.toString()
     this.#sending.set(peer, stream)
     stream.addEventListener('close', () => {
       if (this.#sending.get(peer) === stream) this.#sending.delete(peer)
       void this.#reopen(connection)
     })
-    const send = (data: Uint8Array | Uint8ArrayList): boolean => {
-      if (stream.writeBufferLength + data.byteLength > SEND_QUEUE_BYTES_MAX) throw new Error('the send queue is full')
-      return stream.send(data)
-    }
-    return replaced(stream, { send })
   }
 
   async #reopen(connection: Connection): Promise<void> {
@@ -140,57 +144,11 @@ export class PubsubStreams {
     const peer = connection.remotePeer
     if (connection.status === 'open' && !this.#sending.has(peer.toString())) this.connected(peer, connection)
   }
-
-  /** Returns the stream as a source that is read no faster than it is used. */
-  #readPaced(stream: Stream): Stream {
-    stream.maxReadBufferLength = READ_BUFFER_BYTES_MAX
-    // Without events it is read as the sequence of chunks that it is.
-    return replaced(stream, { addEventListener: undefined, [Symbol.asyncIterator]: () => pacedChunks(stream) })
-  }
 }
 
 /** https://github.com/libp2p/specs/blob/master/pubsub/gossipsub/gossipsub-v1.0.md: control, its IWANT, its message id. */
 function wantOf(id: Uint8Array): Uint8Array {
   return Uint8Array.from([id.length + 6, 0x1a, id.length + 4, 0x12, id.length + 2, 0x0a, id.length, ...id])
-}
-
-async function* pacedChunks(stream: Stream): AsyncGenerator<Uint8Array | Uint8ArrayList> {
-  const chunks: (Uint8Array | Uint8ArrayList)[] = []
-  let waiting = 0
-  let ended = false
-  let failure: Error | undefined
-  let wake: () => void = () => undefined
-  const end = (event?: { error?: Error }): void => {
-    ended = true
-    failure ??= event?.error
-    wake()
-  }
-  const take = ({ data }: { data: Uint8Array | Uint8ArrayList }): void => {
-    chunks.push(data)
-    waiting += data.byteLength
-    if (waiting > READ_AHEAD_BYTES_MAX && stream.readStatus === 'readable') stream.pause()
-    wake()
-  }
-  stream.addEventListener('message', take)
-  stream.addEventListener('close', end)
-  whenEnded(stream, () => end())
-  try {
-    for (;;) {
-      const chunk = chunks.shift()
-      if (chunk !== undefined) {
-        yield chunk
-        waiting -= chunk.byteLength
-        if (waiting <= READ_AHEAD_BYTES_MAX / 2 && stream.readStatus === 'paused') stream.resume()
-      } else if (ended) {
-        if (failure !== undefined) throw failure
-        return
-      } else await new Promise<void>(resolve => (wake = resolve))
-    }
-  } finally {
-    stream.removeEventListener('message', take)
-    stream.removeEventListener('close', end)
-    if (!ended) stream.abort(new Error('not read to its end'))
-  }
 }
 
 /** Resolves when a stream has sent what it was given, is closed, or takes too long. */
@@ -208,15 +166,15 @@ async function drained(stream: Stream, signal: AbortSignal | undefined): Promise
   signal?.throwIfAborted()
 }
 
-/** Returns an object that is another, but for some of its members. */
-function replaced<T extends object>(target: T, members: Readonly<Record<PropertyKey, unknown>>): T {
-  return new Proxy(target, {
-    get(object, key) {
-      if (Object.hasOwn(members, key)) return members[key]
-      const value: unknown = Reflect.get(object, key, object)
+/** Returns a connection that is another, but opens its streams otherwise. */
+function withNewStream(connection: Connection, newStream: Connection['newStream']): Connection {
+  return new Proxy(connection, {
+    get(target, key) {
+      if (key === 'newStream') return newStream
+      const value: unknown = Reflect.get(target, key, target)
       // Methods may use private fields, which a proxy does not have.
-      return typeof value === 'function' ? value.bind(object) : value
+      return typeof value === 'function' ? value.bind(target) : value
     },
-    set: (object, key, value) => Reflect.set(object, key, value, object),
+    set: (target, key, value) => Reflect.set(target, key, value, target),
   })
 }

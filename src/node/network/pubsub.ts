@@ -1,13 +1,13 @@
-import type { PeerId } from '@libp2p/interface'
 import { Failure } from '../../contract/failure.ts'
 import type { Waiting } from '../../repo/roles.ts'
 import { MessageQueue } from './message-queue.ts'
 import type { MessageCheck, Pubsub, PubsubMessage } from './network.ts'
 import type { Part, PartBase, PartContext, Services } from './parts.ts'
 import { pingOnce } from './ping.ts'
-import { checkSize, type SignedSizes, topicName } from './pubsub-messages.ts'
+import type { PubsubForwards } from './pubsub-forwards.ts'
+import { checkSize, type SignedSizes, topicBytes, topicName } from './pubsub-messages.ts'
 import type { PubsubPace } from './pubsub-pace.ts'
-import type { Router, RouterHooks } from './pubsub-router.ts'
+import type { Router, RouterHooks, Verdict } from './pubsub-router.ts'
 import { type PubsubSettings, pubsubSettings } from './pubsub-settings.ts'
 import type { PubsubStreams } from './pubsub-streams.ts'
 import { forgetSequenceNumbers, ReplayGuard } from './replay-guard.ts'
@@ -53,6 +53,7 @@ interface Live {
   readonly router: Router
   readonly streams: PubsubStreams
   readonly pace: PubsubPace
+  readonly forwards: PubsubForwards
   readonly sizes: SignedSizes
 }
 
@@ -64,14 +65,15 @@ class LazyPubsub implements Part<Pubsub>, RouterHooks {
   readonly #guard: ReplayGuard
   /** Bytes that the router took since each of the last heartbeats. */
   readonly #kept: number[] = [0]
+  #keptBytes = 0
   readonly #awaitHeartbeat = new Set<() => void>()
   /** Peers that pace what they are sent by themselves. */
   readonly #paced = new Map<string, boolean>()
-  #publishedId: Uint8Array = new Uint8Array(0)
   #live: Promise<Live> | undefined
   #isClosed = false
   #running: Live | undefined
   #publishing: Promise<unknown> = Promise.resolve()
+  #waitingToPublish = 0
   #saving: NodeJS.Timeout | undefined
 
   constructor(context: PartContext, settings: PubsubSettings) {
@@ -115,34 +117,61 @@ class LazyPubsub implements Part<Pubsub>, RouterHooks {
 
   async publish(topic: Uint8Array, data: Uint8Array, { signal }: Waiting = {}): Promise<{ recipients: number }> {
     const name = topicName(topic)
-    const { router, streams, pace, sizes } = await this.#started()
-    checkSize(topic, data, sizes)
+    const live = this.#running ?? (await this.#started())
+    checkSize(topic, data, live.sizes)
+    signal?.throwIfAborted()
     // One after another: whoever receives them refuses sequence numbers that go back.
-    const published = this.#publishing.then(async () => {
-      signal?.throwIfAborted()
-      await this.#room(name, data.length, signal)
-      const subscribers = router.getSubscribers(name).map(String)
-      await streams.room(subscribers, signal)
-      await Promise.all(subscribers.map(peer => pace.ready(peer, signal)))
-      const sent = await router.publish(name, data)
-      for (const peer of sent.recipients) {
-        if (!(await this.#isPaced(peer))) pace.sent(peer.toString(), this.#publishedId, data.length)
-      }
-      return sent
-    })
-    this.#publishing = published.catch(() => undefined)
-    const { recipients } = await published
-    return { recipients: recipients.filter(peer => !peer.equals(this.#context.libp2p.peerId)).length }
+    const isFree = this.#waitingToPublish === 0 && this.#mayPublish(live, name)
+    const published = isFree
+      ? this.#publishNow(live, name, data)
+      : this.#publishing.then(() => this.#publishWhenFree(live, name, data, signal))
+    this.#waitingToPublish += 1
+    const done = (): void => {
+      this.#waitingToPublish -= 1
+    }
+    this.#publishing = published.then(done, done)
+    return await published
+  }
+
+  async #publishWhenFree(
+    live: Live,
+    name: string,
+    data: Uint8Array,
+    signal: AbortSignal | undefined,
+  ): Promise<{ recipients: number }> {
+    signal?.throwIfAborted()
+    await this.#room(name, signal)
+    const subscribers = [...live.router.subscribers(name)]
+    await live.streams.room(subscribers, signal)
+    await Promise.all(subscribers.map(peer => live.pace.ready(peer, signal)))
+    return await this.#publishNow(live, name, data)
+  }
+
+  /** Returns whether nothing has to be waited for. */
+  #mayPublish({ router, streams, pace }: Live, name: string): boolean {
+    if (!this.#hasRoom(name)) return false
+    for (const peer of router.subscribers(name)) if (streams.isBusy(peer) || !pace.isReady(peer)) return false
+    return true
+  }
+
+  async #publishNow({ router, pace }: Live, name: string, data: Uint8Array): Promise<{ recipients: number }> {
+    this.#keep(data.length)
+    const { id, recipients } = await router.publish(name, data)
+    for (const peer of recipients) {
+      // Without waiting for those that are known.
+      if (!(this.#paced.get(peer) ?? (await this.#isPaced(peer)))) pace.sent(peer, id, data.length)
+    }
+    return { recipients: recipients.length }
   }
 
   topics(): Uint8Array[] {
-    return [...this.#subscribers.keys()].map(name => Buffer.from(name))
+    return [...this.#subscribers.keys()].map(topicBytes)
   }
 
   peers(topic?: Uint8Array): string[] {
     const router = this.#running?.router
-    const peers = topic === undefined ? router?.getPeers() : router?.getSubscribers(topicName(topic))
-    return (peers ?? []).map(String).sort()
+    if (topic !== undefined) return [...(router?.subscribers(topicName(topic)) ?? [])].sort()
+    return (router?.peers() ?? []).map(String).sort()
   }
 
   check(topic: Uint8Array, check: MessageCheck | undefined): void {
@@ -154,13 +183,25 @@ class LazyPubsub implements Part<Pubsub>, RouterHooks {
     return await this.#guard.reset(peer)
   }
 
-  async validate(message: PubsubMessage, topic: string): Promise<'accept' | 'ignore' | 'reject'> {
-    // Nobody has messages of this node that it did not publish; and it passes on what it has subscribed to.
-    if (message.from === this.#context.libp2p.peerId.toString() || !this.#subscribers.has(topic)) return 'ignore'
-    if (!(await this.#guard.accept(message.from, Buffer.from(message.seqno).readBigUInt64BE()))) return 'ignore'
+  validate(message: PubsubMessage, topic: string): Verdict | Promise<Verdict> {
+    // It passes on what it has subscribed to.
+    if (!this.#subscribers.has(topic)) return 'ignore'
+    const { seqno } = message
+    const number = Buffer.from(seqno.buffer, seqno.byteOffset, seqno.length).readBigUInt64BE()
+    const isNew = this.#guard.accept(message.from, number)
+    if (isNew === true && !this.#checks.has(topic) && this.#hasRoom(topic)) {
+      this.#keep(message.data.length)
+      return 'accept'
+    }
+    return this.#validateSlowly(message, topic, isNew)
+  }
+
+  async #validateSlowly(message: PubsubMessage, topic: string, isNew: boolean | Promise<boolean>): Promise<Verdict> {
+    if (!(await isNew)) return 'ignore'
     const check = this.#checks.get(topic)
     if (check !== undefined && !(await check(message))) return 'reject'
-    await this.#room(topic, message.data.length, undefined)
+    await this.#room(topic, undefined)
+    this.#keep(message.data.length)
     return 'accept'
   }
 
@@ -168,32 +209,39 @@ class LazyPubsub implements Part<Pubsub>, RouterHooks {
     for (const queue of this.#subscribers.get(topic) ?? []) queue.push(message)
   }
 
-  published(id: Uint8Array): void {
-    this.#publishedId = id
+  send(peer: string, frame: Uint8Array): boolean {
+    return this.#running?.streams.send(peer, frame) === true
+  }
+
+  forward(peer: string, frame: Uint8Array, id: Uint8Array): void {
+    const isPaced = this.#paced.get(peer)
+    if (isPaced === true) this.send(peer, frame)
+    else {
+      this.#running?.forwards.add(peer, frame, id)
+      if (isPaced === undefined) void this.#isPaced(peer)
+    }
   }
 
   cameBack(peer: string, id: Uint8Array): void {
     this.#running?.pace.cameBack(peer, id)
   }
 
-  /** Returns whether a peer reads no faster than it checks, one message after another: our own kind does, and this node. */
-  async #isPaced(peer: PeerId): Promise<boolean> {
-    if (peer.equals(this.#context.libp2p.peerId)) return true
-    const key = peer.toString()
-    let isPaced = this.#paced.get(key)
-    if (isPaced === undefined) {
-      const known = await this.#context.libp2p.peerStore.get(peer).catch(() => undefined)
-      const agent = Buffer.from(known?.metadata.get('AgentVersion') ?? []).toString()
-      isPaced = agent.startsWith(AGENT_PREFIX)
-      // Before it has said who it is, nothing is known of it.
-      if (agent !== '') this.#paced.set(key, isPaced)
-    }
+  /** Returns whether a peer reads no faster than it checks, one message after another: our own kind does. */
+  async #isPaced(peer: string): Promise<boolean> {
+    const { peerStore } = this.#context.libp2p
+    const { peerIdFromString } = await import('@libp2p/peer-id')
+    const known = await peerStore.get(peerIdFromString(peer)).catch(() => undefined)
+    const agent = Buffer.from(known?.metadata.get('AgentVersion') ?? []).toString()
+    const isPaced = agent.startsWith(AGENT_PREFIX)
+    // Before it has said who it is, nothing is known of it.
+    if (agent !== '') this.#paced.set(peer, isPaced)
     return isPaced
   }
 
   heartbeat(): void {
     this.#kept.unshift(0)
     this.#kept.length = Math.min(this.#kept.length, KEPT_HEARTBEATS)
+    this.#keptBytes = this.#kept.reduce((sum, bytes) => sum + bytes)
     for (const wake of this.#awaitHeartbeat) wake()
   }
 
@@ -212,29 +260,40 @@ class LazyPubsub implements Part<Pubsub>, RouterHooks {
   }
 
   async #startRouter(): Promise<Live> {
-    const [{ createRouter }, { PubsubStreams }, { PubsubPace }, { preparedKey }, { publicKeyToProtobuf }] =
-      await Promise.all([
-        import('./pubsub-router.ts'),
-        import('./pubsub-streams.ts'),
-        import('./pubsub-pace.ts'),
-        import('./signer.ts'),
-        import('@libp2p/crypto/keys'),
-      ])
+    const [
+      { Router },
+      { PubsubStreams },
+      { PubsubPace },
+      { PubsubForwards },
+      { preparedKey },
+      { publicKeyToProtobuf },
+    ] = await Promise.all([
+      import('./pubsub-router.ts'),
+      import('./pubsub-streams.ts'),
+      import('./pubsub-pace.ts'),
+      import('./pubsub-forwards.ts'),
+      import('./signer.ts'),
+      import('@libp2p/crypto/keys'),
+    ])
     const { libp2p, components } = this.#context
     const { privateKey, peerId, peerStore, connectionManager, logger } = components
     const streams = new PubsubStreams(components.registrar)
     const registrar = streams.registrar()
     const pace = new PubsubPace((peer, id) => streams.askBack(peer, id))
+    const forwards = new PubsubForwards(pace, (peer, frame) => streams.send(peer, frame))
     libp2p.addEventListener('peer:disconnect', ({ detail }) => {
       pace.forget(detail.toString())
+      forwards.forget(detail.toString())
       this.#paced.delete(detail.toString())
     })
-    const inside = { privateKey: preparedKey(privateKey), peerId, peerStore, connectionManager, logger, registrar }
-    const router = createRouter(inside, this.#settings, this)
-    await router.start()
     const key = publicKeyToProtobuf(privateKey.publicKey).length
     const signature = privateKey.type === 'Ed25519' ? 64 : privateKey.type === 'secp256k1' ? 72 : 512
-    this.#running = { router, streams, pace, sizes: { author: peerId.toMultihash().bytes.length, key, signature } }
+    const inside = { privateKey: preparedKey(privateKey), peerId, peerStore, connectionManager, logger, registrar }
+    const router = new Router(inside, this.#settings, this)
+    const sizes = { author: peerId.toMultihash().bytes.length, key, signature }
+    const live = { router, streams, pace, forwards, sizes }
+    this.#running = live
+    await router.start()
     this.#saving = setInterval(() => void this.#save(), SAVE_MS).unref()
     // Peers that were there before learn of it by identify; the router learns of them here.
     for (const connection of libp2p.getConnections()) {
@@ -243,20 +302,29 @@ class LazyPubsub implements Part<Pubsub>, RouterHooks {
         streams.connected(connection.remotePeer, connection)
       }
     }
-    return this.#running
+    return live
   }
 
   /** Waits until a message can be kept, and given to those who subscribe to its topic. */
-  async #room(topic: string, bytes: number, signal: AbortSignal | undefined): Promise<void> {
+  async #room(topic: string, signal: AbortSignal | undefined): Promise<void> {
     for (const queue of this.#subscribers.get(topic) ?? []) await queue.room()
-    while (!this.#isClosed && this.#kept.reduce((sum, one) => sum + one) > KEPT_BYTES_MAX) {
+    while (!this.#isClosed && this.#keptBytes > KEPT_BYTES_MAX) {
       signal?.throwIfAborted()
       const { promise, resolve } = Promise.withResolvers<void>()
       this.#awaitHeartbeat.add(resolve)
       await promise
       this.#awaitHeartbeat.delete(resolve)
     }
+  }
+
+  #hasRoom(topic: string): boolean {
+    for (const queue of this.#subscribers.get(topic) ?? []) if (!queue.isOpen) return false
+    return this.#isClosed || this.#keptBytes <= KEPT_BYTES_MAX
+  }
+
+  #keep(bytes: number): void {
     this.#kept[0] = (this.#kept[0] ?? 0) + bytes
+    this.#keptBytes += bytes
   }
 
   /**
@@ -265,7 +333,7 @@ class LazyPubsub implements Part<Pubsub>, RouterHooks {
    */
   async #arrived({ router }: Live): Promise<void> {
     const signal = AbortSignal.timeout(ARRIVAL_MS)
-    const pings = router.getPeers().map(async peer => {
+    const pings = router.peers().map(async peer => {
       const [connection] = this.#context.libp2p.getConnections(peer)
       if (connection !== undefined) await pingOnce(connection, { signal })
     })

@@ -35,9 +35,20 @@ export class ReplayGuard {
     this.#now = now
   }
 
-  /** Returns whether a message of a peer may be new, and remembers its number if so. */
-  async accept(peer: string, seqno: bigint): Promise<boolean> {
-    const heard = this.#peers.get(peer) ?? (await this.#load(peer))
+  /** Returns whether a message of a peer may be new, and remembers its number if so. Of known peers it says so at once. */
+  accept(peer: string, seqno: bigint): boolean | Promise<boolean> {
+    const heard = this.#peers.get(peer)
+    return heard === undefined ? this.#meet(peer, seqno) : this.#judge(peer, heard, seqno)
+  }
+
+  async #meet(peer: string, seqno: bigint): Promise<boolean> {
+    const loaded = await this.#load(peer)
+    const isNew = this.#judge(peer, this.#peers.get(peer) ?? loaded, seqno)
+    if (this.#peers.size > GUARDED_PEERS_MAX) await this.#forgetOldest()
+    return isNew
+  }
+
+  #judge(peer: string, heard: Heard, seqno: bigint): boolean {
     // The peer moves to the end: the first ones are those to be forgotten.
     this.#peers.delete(peer)
     this.#peers.set(peer, heard)
@@ -57,7 +68,6 @@ export class ReplayGuard {
     if (last === undefined || now - last.from >= Math.min(NOTE_MS, this.#seenMs)) {
       heard.notes.push({ from: now, highest: seqno })
     } else if (seqno > last.highest) last.highest = seqno
-    if (this.#peers.size > GUARDED_PEERS_MAX) await this.#forgetOldest()
     return true
   }
 
