@@ -56,8 +56,11 @@ export function globalsToQuery(globals: Globals): QueryPair[] {
   return pairs
 }
 
+const DEFAULTS: WireGlobals = { globals: GLOBALS_DEFAULT, timeoutMs: undefined, encoding: 'json' }
+
 /** Returns the globals of a request. `pairs` are those that the command did not declare itself. Throws `usage` Failures. */
 export function globalsFromQuery(pairs: readonly QueryPair[]): WireGlobals {
+  if (pairs.length === 0) return DEFAULTS
   const last = (...names: string[]): string | undefined => pairs.findLast(([name]) => names.includes(name))?.[1]
   const isOn = (...names: string[]): boolean => parseFlag(last(...names) ?? 'false', names[0] ?? '')
   const duration = (name: string, initial: number): number => {

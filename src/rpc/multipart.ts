@@ -49,6 +49,34 @@ export async function* parseMultipart(body: AsyncIterable<Uint8Array>, boundary:
   }
 }
 
+/**
+ * Returns the parts of a body that is all there, when it is written as clients write it: nothing before its first
+ * boundary, no blanks behind one. Else undefined: `parseMultipart` knows what to make of it, or what is wrong.
+ */
+export function partsOfWhole(body: Buffer, boundary: string): Part[] | undefined {
+  const delimiter = Buffer.from(`\r\n--${boundary}`, 'latin1')
+  const parts: Part[] = []
+  if (body.compare(delimiter, CRLF.length, delimiter.length, 0, delimiter.length - CRLF.length) !== 0) return undefined
+  for (let at = delimiter.length - CRLF.length; ; ) {
+    if (body[at] === 0x2d && body[at + 1] === 0x2d) return parts
+    const start = at + CRLF.length
+    const end = body.indexOf(HEADERS_END, start)
+    if (body[at] !== 0x0d || body[at + 1] !== 0x0a || end < 0) return undefined
+    const from = end + HEADERS_END.length
+    const to = body.indexOf(delimiter, from)
+    // An empty part may have its boundary right behind its headers.
+    if (to < 0 || body.indexOf(delimiter, start) < to) return undefined
+    const bytes = body.subarray(from, to)
+    parts.push({ headers: parseHeaders(body.toString('utf8', start, end)), content: () => oneChunk(bytes) })
+    at = to + delimiter.length
+  }
+}
+
+/** Yields bytes as one chunk; none when there are none. */
+export async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  if (bytes.length > 0) yield bytes
+}
+
 /** A body with a little of it in hand: what was received and not yet given out. */
 class BoundedInput {
   readonly #chunks: AsyncIterator<Uint8Array>

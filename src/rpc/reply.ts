@@ -6,6 +6,8 @@ import { FAILURE_AS_LINE, HEADER, toLine } from './wire.ts'
 
 /** Bytes of records that are gathered before they are written, when they come faster than they are sent. */
 const BATCH_BYTES = 64 * 1024
+/** Who has sent nothing for so long is at rest. */
+const REST_MS = 1
 
 export interface ReplyOptions {
   readonly kind: OutputKind
@@ -32,6 +34,7 @@ export class Reply {
   #batch = ''
   #flushing: NodeJS.Immediate | undefined
   #lengthBytes: number | undefined
+  #wroteAt = 0
 
   constructor(response: ServerResponse, options: ReplyOptions) {
     this.#response = response
@@ -60,7 +63,8 @@ export class Reply {
     if (isBytes) return await this.#write(output)
     this.#batch += toLine(output)
     if (this.#batch.length >= BATCH_BYTES) return await this.#flush()
-    // Results that come at once share a write; one that comes alone goes out in this turn of the loop.
+    // Results that come at once share a write; one that comes after a rest is likely alone, and goes out now.
+    if (this.#flushing === undefined && performance.now() - this.#wroteAt > REST_MS) this.#writeBatch()
     this.#flushing ??= setImmediate(() => {
       this.#flushing = undefined
       this.#writeBatch()
@@ -118,7 +122,9 @@ export class Reply {
     this.#flushing = undefined
     const text = this.#batch
     this.#batch = ''
-    return text === '' || this.#response.destroyed || this.#response.write(text)
+    if (text === '' || this.#response.destroyed) return true
+    this.#wroteAt = performance.now()
+    return this.#response.write(text)
   }
 
   async #flush(): Promise<void> {

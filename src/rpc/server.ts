@@ -10,7 +10,7 @@ import { readLines } from './lines.ts'
 import { boundaryOf } from './multipart.ts'
 import { decodeQuery, percentDecode } from './query.ts'
 import { Reply } from './reply.ts'
-import { readUpload } from './upload.ts'
+import { readUpload, type UploadBody } from './upload.ts'
 import { API_PATH, fromQuery, mediaType, outputKind, type WireCall } from './wire.ts'
 
 /** Calls that are carried out at once; more are turned away with 429. */
@@ -20,6 +20,8 @@ const LINGER_MS = 1_000
 const LINGER_BYTES = 8 * 1024 * 1024
 /** A body that says that it is no longer than this is taken as a whole. */
 const WHOLE_BODY_BYTES_MAX = 16 * 1024
+/** What a timer can hold. */
+const TIMEOUT_MS_MAX = 2 ** 31 - 1
 const BODY_ARGUMENTS_BYTES_MAX = 64 * 1024 * 1024
 
 /** A request as the list of requests (`diag cmds`) shows it. */
@@ -49,7 +51,14 @@ export interface ServerOptions {
 
 /** Returns the listener that serves the RPC on one door. */
 export function serveRpc(options: ServerOptions): (door: Door) => RequestListener {
-  const state = { calls: 0, loaded: new Map<string, Promise<Command>>() }
+  const state: State = {
+    loaded: new Map(),
+    headers: { Server: options.agent, ...customHeaders(options.policy) },
+    stops: new Set(),
+  }
+  options.signal.addEventListener('abort', () => {
+    for (const stop of state.stops) stop()
+  })
   return door => (request, response) => {
     // A client that goes away is noticed where its call is carried out.
     request.on('error', () => undefined)
@@ -63,12 +72,21 @@ export function serveRpc(options: ServerOptions): (door: Door) => RequestListene
   }
 }
 
+/** What the calls of a server share. */
+interface State {
+  readonly loaded: Map<string, Promise<Command>>
+  /** What each answer carries. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Ends the calls at work. */
+  readonly stops: Set<() => void>
+}
+
 async function answer(
   options: ServerOptions,
   door: Door,
   request: IncomingMessage,
   response: ServerResponse,
-  state: { calls: number; readonly loaded: Map<string, Promise<Command>> },
+  state: State,
 ): Promise<void> {
   const { path, query } = splitUrl(request.url ?? '')
   if (path === API_PATH || path.includes('//')) return moved(response, path, query)
@@ -91,19 +109,16 @@ async function answer(
   if (found === undefined || command === undefined || command.localOnly === true) {
     return plain(response, 404, '404 page not found')
   }
-  if (state.calls >= CALLS_MAX) return plain(response, 429, `more than ${CALLS_MAX} requests at once`)
-  state.calls += 1
-  try {
-    await carryOut(options, door, command, { ...found, query }, request, response)
-  } finally {
-    state.calls -= 1
-  }
+  if (state.stops.size >= CALLS_MAX) return plain(response, 429, `more than ${CALLS_MAX} requests at once`)
+  const { words, args } = found
+  await carryOut(options, door, command, { words, args, query, state }, request, response)
 }
 
 interface Asked {
   readonly words: string
   readonly args: readonly string[]
   readonly query: string
+  readonly state: State
 }
 
 async function carryOut(
@@ -124,18 +139,13 @@ async function carryOut(
     return plain(response, 400, error.message)
   }
   const ended = options.begun?.({ command: asked.words.replaceAll(' ', '/'), ...wire.given })
-  const headers = {
-    Server: options.agent,
-    ...customHeaders(options.policy),
-    ...corsHeaders(options.policy, door, request.headers.origin),
-  }
   const reply = new Reply(response, {
     kind: outputKind(command, wire.input),
-    headers,
+    headers: { ...asked.state.headers, ...corsHeaders(options.policy, door, request.headers.origin) },
     type: mediaType(command, wire.input),
     isText: wire.encoding === 'text' && command.render !== undefined,
   })
-  const limits = callSignal(options.signal, wire.timeoutMs, response)
+  const limits = callSignal(options.signal, asked.state.stops, wire.timeoutMs, response)
   try {
     // A daemon that is told to stop takes nothing more, also on connections that are open still.
     options.signal.throwIfAborted()
@@ -211,24 +221,42 @@ interface CallSignal {
 }
 
 /** A call ends when its time is up, when its client goes away, or when the daemon stops. */
-function callSignal(parent: AbortSignal, timeoutMs: number | undefined, response: ServerResponse): CallSignal {
-  const gone = new AbortController()
+function callSignal(
+  parent: AbortSignal,
+  stops: Set<() => void>,
+  timeoutMs: number | undefined,
+  response: ServerResponse,
+): CallSignal {
+  // One controller: to join signals costs as much as the rest of a small call.
+  const ending = new AbortController()
+  let isTimedOut = false
+  const stop = (): void => ending.abort(parent.reason)
   const leave = (): void => {
-    if (!response.writableFinished) gone.abort(new Failure('interrupted', 'the client went away'))
+    if (!response.writableFinished) ending.abort(new Failure('interrupted', 'the client went away'))
   }
+  const expire = (): void => {
+    isTimedOut = !ending.signal.aborted
+    ending.abort(new DOMException('The operation timed out.', 'TimeoutError'))
+  }
+  if (parent.aborted) stop()
+  stops.add(stop)
   response.once('close', leave)
-  const timeout = timeoutMs === undefined ? undefined : AbortSignal.timeout(Math.max(0, timeoutMs))
+  const timer =
+    timeoutMs === undefined ? undefined : setTimeout(expire, Math.min(Math.max(0, timeoutMs), TIMEOUT_MS_MAX)).unref()
   let fetched: FetchState | undefined
   const fetching = (state: FetchState): void => {
     fetched = state
   }
-  const signals = [parent, gone.signal, ...(timeout === undefined ? [] : [timeout])]
   return {
-    signal: AbortSignal.any(signals),
-    timedOut: () => timeout?.aborted === true && !gone.signal.aborted && !parent.aborted,
-    fetching: timeout === undefined ? undefined : fetching,
+    signal: ending.signal,
+    timedOut: () => isTimedOut,
+    fetching: timeoutMs === undefined ? undefined : fetching,
     fetched: () => fetched,
-    release: () => response.off('close', leave),
+    release() {
+      clearTimeout(timer)
+      stops.delete(stop)
+      response.off('close', leave)
+    },
   }
 }
 
@@ -327,24 +355,29 @@ async function* none(): AsyncGenerator<SourceEntry> {
 }
 
 /** Leaving a loop over a request would destroy its connection, and the answer with it. */
-function bodyOf(request: IncomingMessage): AsyncIterable<Uint8Array> {
+function bodyOf(request: IncomingMessage): UploadBody {
   const length = Number(request.headers['content-length'] ?? Number.NaN)
-  return length <= WHOLE_BODY_BYTES_MAX ? wholeBody(request) : request.iterator({ destroyOnReturn: false })
+  return length <= WHOLE_BODY_BYTES_MAX
+    ? { whole: () => wholeBody(request) }
+    : request.iterator({ destroyOnReturn: false })
 }
 
 /** A short body, which is mostly there already, taken by events: that runs less code than a loop over the stream. */
-async function* wholeBody(request: IncomingMessage): AsyncGenerator<Uint8Array> {
-  // It has been read.
-  if (request.readableEnded) return
-  if (request.destroyed) throw new Failure('interrupted', 'the client went away')
+function wholeBody(request: IncomingMessage): Promise<Buffer> {
   const chunks: Uint8Array[] = []
-  await new Promise<void>((resolve, reject) => {
+  return new Promise<Buffer>((resolve, reject) => {
+    // It has been read.
+    if (request.readableEnded) return resolve(Buffer.alloc(0))
+    const gone = (): void => reject(new Failure('interrupted', 'the client went away'))
+    if (request.destroyed) return gone()
     request.on('data', (chunk: Uint8Array) => chunks.push(chunk))
-    request.once('end', resolve)
+    request.once('end', () => {
+      request.off('close', gone)
+      resolve(Buffer.concat(chunks))
+    })
     request.once('error', reject)
-    request.once('close', () => reject(new Failure('interrupted', 'the client went away')))
+    request.once('close', gone)
   })
-  yield* chunks
 }
 
 /**

@@ -2,7 +2,7 @@ import { Failure } from '../contract/failure.ts'
 import { goMode, permissionsOf } from '../contract/go-mode.ts'
 import type { SourceEntry, UnorderedSource } from '../contract/source.ts'
 import { nameFromBytes } from '../contract/surrogate-escape.ts'
-import { type Part, parseMultipart } from './multipart.ts'
+import { oneChunk, type Part, parseMultipart, partsOfWhole } from './multipart.ts'
 import { decodeQuery, percentDecodeBytes, percentEncode } from './query.ts'
 
 const SYMLINK_BYTES_MAX = 64 * 1024
@@ -63,26 +63,21 @@ function metadata({ type, mode, mtime }: SourceEntry): string {
   return fields.length === 0 ? '' : `?${fields.join('&')}`
 }
 
+/** A body that comes piece by piece, or is taken as a whole. */
+export type UploadBody = AsyncIterable<Uint8Array> | { whole(): Promise<Buffer> }
+
 /**
  * Returns the entries of a multipart body as it arrives, in the order of the client: not every one sends a folder at a
  * time. Folders that are only named by what lies in them come before it. `trustsPaths` takes a caller's word for where
  * a file lies on this machine: for callers that may read it anyway.
  */
-export function readUpload(
-  body: AsyncIterable<Uint8Array>,
-  boundary: string,
-  options: { trustsPaths: boolean },
-): UnorderedSource {
+export function readUpload(body: UploadBody, boundary: string, options: { trustsPaths: boolean }): UnorderedSource {
   return { isUnordered: true, [Symbol.asyncIterator]: () => readEntries(body, boundary, options.trustsPaths) }
 }
 
-async function* readEntries(
-  body: AsyncIterable<Uint8Array>,
-  boundary: string,
-  trustsPaths: boolean,
-): AsyncGenerator<SourceEntry> {
+async function* readEntries(body: UploadBody, boundary: string, trustsPaths: boolean): AsyncGenerator<SourceEntry> {
   const folders = new Set<string>()
-  for await (const part of parseMultipart(body, boundary)) {
+  for await (const part of await partsOf(body, boundary)) {
     const entry = await toEntry(part, trustsPaths)
     yield* missingFolders(entry.path, folders)
     if (entry.type === 'directory') {
@@ -91,6 +86,12 @@ async function* readEntries(
     }
     yield entry
   }
+}
+
+async function partsOf(body: UploadBody, boundary: string): Promise<Iterable<Part> | AsyncIterable<Part>> {
+  if (!('whole' in body)) return parseMultipart(body, boundary)
+  const whole = await body.whole()
+  return partsOfWhole(whole, boundary) ?? parseMultipart(oneChunk(whole), boundary)
 }
 
 function* missingFolders(path: string, folders: Set<string>): Generator<SourceEntry> {
@@ -118,8 +119,12 @@ async function toEntry(part: Part, trustsPaths: boolean): Promise<SourceEntry> {
   return { ...common, type: 'file', localPath: trustsPaths ? localPath(part) : undefined, content: part.content }
 }
 
+const USUAL_DISPOSITION = /^form-data; name="([^"\\]*)"; filename="([^"\\]*)"$/
+
 /** Returns the parameters of `form-data; name="…"; filename="…"`. */
 function parseDisposition(value: string): { name?: string; filename?: string } {
+  const usual = USUAL_DISPOSITION.exec(value)
+  if (usual !== null) return { name: usual[1] ?? '', filename: usual[2] ?? '' }
   const found: Record<string, string> = {}
   for (const match of value.matchAll(/;\s*([A-Za-z*]+)=(?:"((?:[^"\\]|\\.)*)"|([^;\s]*))/g)) {
     const key = match[1]?.toLowerCase() ?? ''

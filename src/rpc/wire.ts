@@ -78,23 +78,21 @@ export function fromQuery(
   words: readonly string[],
   hasBody: boolean,
 ): WireCall {
-  const known = optionNames(command.params)
+  const { names, list } = optionsOf(command.params)
   const options: Record<string, unknown> = {}
   const texts = new Map<string, string[]>()
   const rest: QueryPair[] = []
   const args = [...words]
   for (const [name, value] of pairs) {
-    const key = known.get(name)
+    const key = names.get(name)
     if (name === 'arg') args.push(value)
     else if (key !== undefined) texts.set(key, [...(texts.get(key) ?? []), value])
     else if (GLOBAL_NAMES.has(name)) rest.push([name, value])
   }
   const input: Record<string, unknown> = {}
   let refused: Failure | undefined
-  for (const [key, param] of Object.entries(command.params)) {
-    if (param.place !== 'option') continue
+  for (const { key, param, name } of list) {
     const given = texts.get(key)
-    const name = optionName(key, param)
     input[key] = given === undefined ? param.initial : parseOption(given, param, name)
     if (given !== undefined) refused ??= refusedValue(input[key], param, name)
     if (given !== undefined) options[name] = input[key]
@@ -126,16 +124,36 @@ function isInitial(value: unknown, option: Option): boolean {
   return value === option.initial
 }
 
-/** Returns the key of each option by every name that it may have in a query. */
-function optionNames(params: Params): Map<string, string> {
+interface Options {
+  readonly list: readonly { readonly key: string; readonly param: Option; readonly name: string }[]
+  /** The key of each option by every name that it may have in a query. */
+  readonly names: ReadonlyMap<string, string>
+}
+
+/** What is declared does not change, and each call asks for it. */
+const optionsKnown = new WeakMap<Params, Options>()
+
+function optionsOf(params: Params): Options {
+  let options = optionsKnown.get(params)
+  if (options === undefined) {
+    options = findOptions(params)
+    optionsKnown.set(params, options)
+  }
+  return options
+}
+
+function findOptions(params: Params): Options {
   const names = new Map<string, string>()
+  const list: Options['list'][number][] = []
   for (const [key, param] of Object.entries(params)) {
     if (param.place !== 'option') continue
-    for (const name of [optionName(key, param), param.short, ...(param.aliases ?? [])]) {
-      if (name !== undefined && !names.has(name)) names.set(name, key)
+    const name = optionName(key, param)
+    list.push({ key, param, name })
+    for (const one of [name, param.short, ...(param.aliases ?? [])]) {
+      if (one !== undefined && !names.has(one)) names.set(one, key)
     }
   }
-  return names
+  return { list, names }
 }
 
 function parseOption(given: readonly string[], option: Option, name: string): unknown {

@@ -1,6 +1,7 @@
 import { defineCommand } from '../../contract/command.ts'
 import { Failure } from '../../contract/failure.ts'
 import { argument, files, flag, int } from '../../contract/params.ts'
+import { nameToBytes } from '../../contract/surrogate-escape.ts'
 
 export const pubsubPub = defineCommand({
   path: 'pubsub pub',
@@ -29,10 +30,7 @@ export const pubsubPub = defineCommand({
     }),
   },
   async *run(input, { node, source, globals, signal }) {
-    const [{ nameToBytes }, { messagesOf }] = await Promise.all([
-      import('../../contract/surrogate-escape.ts'),
-      import('../../node/network/message-source.ts'),
-    ])
+    const { messagesOf } = await import('../../node/network/message-source.ts')
     const topic = nameToBytes(input.topic)
     const network = await node.network({ signal })
     const isEphemeral = network.identity === 'ephemeral'

@@ -19,6 +19,8 @@ const PROTOCOL = '/tls/1.0.0'
 const BUFFER_BYTES = 512 * 1024
 /** What a record of TLS holds at most. */
 const RECORD_BYTES = 16 * 1024
+/** A connection that has sent nothing for so long is at rest. */
+const REST_MS = 1
 /** A connection that carries nothing for so long is closed, as the TCP transport does. */
 const IDLE_TIMEOUT_MS = 2 * 60 * 1000
 
@@ -178,15 +180,18 @@ function gatherWrites(socket: TLSSocket, count: (bytes: number) => void): void {
   if (process.versions.bun !== undefined) Reflect.set(socket, '_writev', null)
   let waiting: Uint8Array[] = []
   let bytes = 0
+  let flushedAt = 0
   const flush = (): void => {
     const chunks = waiting
     waiting = []
     bytes = 0
+    flushedAt = performance.now()
     if (socket.destroyed) return
     for (const record of recordsOf(chunks)) write(record)
   }
   Reflect.set(socket, 'write', (chunk: Uint8Array): boolean => {
-    if (waiting.length === 0) process.nextTick(flush)
+    // What comes after a rest is likely all there is, and somebody waits for it: it does not wait for the rest of the turn.
+    if (waiting.length === 0) (performance.now() - flushedAt > REST_MS ? queueMicrotask : process.nextTick)(flush)
     waiting.push(chunk)
     bytes += chunk.length
     count(chunk.length)
