@@ -1,6 +1,7 @@
 /** pubsub between daemons, without one, with Kubo, and against a peer that does not keep to the rules. */
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
 import { Daemon, KUBO } from './daemons.ts'
 import { ended, Place, seeded } from './program.ts'
@@ -149,7 +150,7 @@ test('what is forged, unsigned, too large or sent again is dropped', async () =>
   assert.equal(await a.ok(['pubsub', 'reset']), 'Reset validator state for 1 peer(s)')
 })
 
-test('topics are bytes of UTF-8, and a peer cannot fill the list of topics', async () => {
+test('a peer cannot fill the list of topics, and topics may be long and odd', async () => {
   await using a = await Daemon.start({ base: BASE })
   await using peer = await RawPeer.start()
   await peer.dial(a.address)
@@ -163,6 +164,86 @@ test('topics are bytes of UTF-8, and a peer cannot fill the list of topics', asy
   const odd = await subscribe(a, 'a/b c-ž-🚀', ['--count=1'], [])
   await a.ok(['pubsub', 'pub', 'a/b c-ž-🚀'], { input: 'odd' })
   assert.equal((await odd.over).stdout, 'odd')
+})
+
+/** Asks the RPC of a node that listens on TCP. */
+async function ask(on: Daemon, path: string, init: RequestInit = {}): Promise<Response> {
+  const [, host, port] = /^\/ip4\/([^/]+)\/tcp\/(\d+)/.exec(readFileSync(on.place.path('repo', 'api'), 'utf8')) ?? []
+  return await fetch(`http://${host}:${port}/api/v0/${path}`, { ...init, method: 'POST' })
+}
+
+/** Publishes one message over the RPC. */
+async function tell(on: Daemon, topic: Uint8Array, text: string): Promise<void> {
+  const body = new FormData()
+  body.set('file', new Blob([text]), 'message')
+  const answer = await ask(on, `pubsub/pub?arg=${multibase(topic)}`, { body })
+  assert.equal(answer.status, 200, await answer.text())
+}
+
+function multibase(bytes: Uint8Array): string {
+  return `u${Buffer.from(bytes).toString('base64url')}`
+}
+
+const API = { 'Addresses.API': '/ip4/127.0.0.1/tcp/0' }
+
+test('a topic is bytes: those that are no UTF-8 are told apart, and known to Kubo', async () => {
+  await using ours = await Daemon.start({ base: BASE, config: API })
+  await using other =
+    KUBO === undefined
+      ? await Daemon.start({ base: BASE, config: API })
+      : await Daemon.start({ base: BASE, program: KUBO, config: { 'Pubsub.Enabled': true } })
+  await other.connect(ours)
+  const topics = [Buffer.from([0xff, 0x61]), Buffer.from([0xfe, 0x61]), Buffer.from('\ufffda')]
+  for (const [here, there] of [
+    [ours, other],
+    [other, ours],
+  ] as const) {
+    const leave = new AbortController()
+    const heard = await Promise.all(
+      topics.map(async topic => {
+        const answer = await ask(here, `pubsub/sub?arg=${multibase(topic)}`, { signal: leave.signal })
+        const reader = answer.body?.getReader()
+        return async () => JSON.parse(Buffer.from((await reader?.read())?.value ?? []).toString())
+      }),
+    )
+    const listed = JSON.parse(await (await ask(here, 'pubsub/ls')).text())
+    assert.deepEqual(new Set(listed.Strings), new Set(topics.map(multibase)))
+    for (const topic of topics) {
+      for (const end = Date.now() + 20_000; ; ) {
+        const answer = await ask(there, `pubsub/peers?arg=${multibase(topic)}`)
+        if (JSON.parse(await answer.text()).Strings?.includes(here.peer) === true) break
+        assert.ok(Date.now() < end, 'nobody heard of the subscription')
+      }
+      await tell(there, topic, `on ${multibase(topic)}`)
+    }
+    for (const [at, next] of heard.entries()) {
+      const topic = multibase(topics[at] ?? Buffer.alloc(0))
+      const { data, topicIDs } = await next()
+      assert.deepEqual([Buffer.from(data.slice(1), 'base64url').toString(), topicIDs], [`on ${topic}`, [topic]])
+    }
+    leave.abort()
+  }
+})
+
+test('a topic on the command line is the bytes that were typed', async () => {
+  await using a = await Daemon.start({ base: BASE })
+  await using b = await Daemon.start({ base: BASE })
+  await b.connect(a)
+  // Only a shell can put such bytes into an argument.
+  const shell = async (on: Daemon, words: string): Promise<string> => {
+    const child = spawn('sh', ['-c', `exec "$0" ${words} "$(printf 'a\\377')"`, on.program], {
+      env: { PATH: process.env.PATH, TSIPFS_PATH: on.place.repo },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    })
+    child.stdin.end('typed')
+    const { status, stdout, stderr } = await ended(child, { timeoutMs: 60_000 })
+    assert.equal(status, 0, stderr)
+    return stdout
+  }
+  const heard = shell(b, 'pubsub sub --count=1')
+  await b.until(['pubsub', 'ls', '--enc=json'], text => text.includes('"uYf8"'))
+  await shell(a, '--lookup-timeout=20s pubsub pub --min-peers=1')
+  assert.equal(await heard, 'typed')
 })
 
 test('signing cannot be turned off, pubsub can, and floodsub is spoken with those who know no other', async () => {
@@ -215,23 +296,47 @@ test('Kubo and tsipfs understand each other', async (t: TestContext) => {
   }
 })
 
+/** Subscribes on a node of Kubo. Resolves to the parts that came, once they are so many bytes, or fails. */
+function kuboHears(kubo: Daemon, topic: string, bytes: number): { text: Promise<string>; stop: () => void } {
+  const child = kubo.start(['pubsub', 'sub', topic])
+  const text = new Promise<string>((resolve, reject) => {
+    let heard = ''
+    child.stdout.on('data', chunk => {
+      heard += String(chunk)
+      if (heard.length >= bytes) resolve(heard)
+    })
+    const limit = AbortSignal.timeout(60_000)
+    limit.addEventListener('abort', () => reject(new Error(`${heard.length} of ${bytes} bytes arrived`)))
+  })
+  return { text, stop: () => child.kill() }
+}
+
 test('every message of a burst arrives at Kubo', async (t: TestContext) => {
   if (KUBO === undefined) return t.skip('KUBO_BIN is not set')
   await using ours = await Daemon.start({ base: BASE })
   await using kubo = await Daemon.start({ base: BASE, program: KUBO, config: { 'Pubsub.Enabled': true } })
   await kubo.connect(ours)
-  const there = kubo.start(['pubsub', 'sub', 'burst'])
-  const heard = new Promise<string>(resolve => {
-    let text = ''
-    there.stdout.on('data', chunk => {
-      text += String(chunk)
-      if (text.length >= lines(BURST).replaceAll('\n', '').length) resolve(text)
-    })
-  })
-  await ours.until(['pubsub', 'peers', 'burst'], text => text.includes(kubo.peer))
+  const whole = lines(BURST).replaceAll('\n', '')
+  const { text, stop } = kuboHears(kubo, 'burst', whole.length)
+  await ours.until(['pubsub', 'peers', 'burst'], list => list.includes(kubo.peer))
   await ours.ok(['pubsub', 'pub', '--lines', 'burst'], { input: lines(BURST) })
-  const limit = AbortSignal.timeout(30_000)
-  const late = new Promise<never>((_, reject) => limit.addEventListener('abort', () => reject(limit.reason)))
-  assert.equal(await Promise.race([heard, late]), lines(BURST).replaceAll('\n', ''))
-  there.kill()
+  assert.equal(await text, whole)
+  stop()
+})
+
+test('every message of a burst that is passed on arrives at Kubo', async (t: TestContext) => {
+  if (KUBO === undefined) return t.skip('KUBO_BIN is not set')
+  await using author = await Daemon.start({ base: BASE })
+  await using between = await Daemon.start({ base: BASE })
+  await using kubo = await Daemon.start({ base: BASE, program: KUBO, config: { 'Pubsub.Enabled': true } })
+  await between.connect(author)
+  await kubo.connect(between)
+  const near = await subscribe(between, 'burst', [`--count=${BURST}`, '--format=lines'], [author, kubo])
+  const whole = lines(BURST).replaceAll('\n', '')
+  const { text, stop } = kuboHears(kubo, 'burst', whole.length)
+  await between.until(['pubsub', 'peers', 'burst'], list => list.includes(kubo.peer))
+  await author.ok(['pubsub', 'pub', '--lines', 'burst'], { input: lines(BURST) })
+  assert.equal((await near.over).stdout, `${lines(BURST)}\n`)
+  assert.equal(await text, whole)
+  stop()
 })

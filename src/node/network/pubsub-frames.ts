@@ -11,6 +11,9 @@ const LENGTH_BYTES_MAX = 4
 const WORK_MS_MAX = 10
 /** A frame is copied when it would keep so many times its size in memory. */
 const PINNED_MAX = 4
+/** So many places of chunks that were taken are kept, at most. */
+const CHUNKS_TAKEN_MAX = 1_024
+const NOTHING = new Uint8Array(0)
 
 export interface FrameUse {
   /** Uses a frame; the next one waits for what it returns. */
@@ -27,6 +30,8 @@ export class FrameReader {
   readonly #stream: Stream
   readonly #use: FrameUse
   readonly #chunks: Uint8Array[] = []
+  /** Those before it are taken. */
+  #first = 0
   #waiting = 0
   #isBusy = false
   #isOver = false
@@ -123,36 +128,41 @@ export class FrameReader {
 
   #byteAt(at: number): number | undefined {
     let left = at
-    for (const chunk of this.#chunks) {
-      if (left < chunk.length) return chunk[left]
+    for (let nth = this.#first; ; nth += 1) {
+      const chunk = this.#chunks[nth]
+      if (chunk === undefined || left < chunk.length) return chunk?.[left]
       left -= chunk.length
     }
-    return undefined
   }
 
+  /** Takes bytes that are there. */
   #take(length: number): Uint8Array {
     this.#waiting -= length
-    const [first] = this.#chunks
-    if (first !== undefined && first.length > length) {
-      this.#chunks[0] = first.subarray(length)
-      return first.subarray(0, length)
-    }
-    if (first?.length === length) {
-      this.#chunks.shift()
-      return first
-    }
-    return this.#gather(length)
-  }
-
-  #gather(length: number): Uint8Array {
+    const first = this.#takeSome(length)
+    if (first.length === length) return first
     const whole = Buffer.allocUnsafeSlow(length)
-    for (let at = 0; at < length; ) {
-      const chunk = this.#chunks.shift()
-      if (chunk === undefined) break
-      whole.set(chunk.subarray(0, length - at), at)
-      if (chunk.length > length - at) this.#chunks.unshift(chunk.subarray(length - at))
-      at += Math.min(chunk.length, length - at)
+    whole.set(first)
+    for (let at = first.length; at < length; ) {
+      const some = this.#takeSome(length - at)
+      whole.set(some, at)
+      at += some.length
     }
     return whole
+  }
+
+  /** Takes what the first chunk has of so many bytes. */
+  #takeSome(length: number): Uint8Array {
+    const chunk = this.#chunks[this.#first] ?? NOTHING
+    if (chunk.length > length) {
+      this.#chunks[this.#first] = chunk.subarray(length)
+      return chunk.subarray(0, length)
+    }
+    // Not by `shift`, which moves all that follow.
+    this.#first += 1
+    if (this.#first === this.#chunks.length || this.#first === CHUNKS_TAKEN_MAX) {
+      this.#chunks.splice(0, this.#first)
+      this.#first = 0
+    }
+    return chunk
   }
 }
