@@ -1,5 +1,6 @@
 import { devNull } from 'node:os'
 import { basename, normalize, resolve } from 'node:path'
+import { Failure } from '../contract/failure.ts'
 import type { GetView } from './get.ts'
 
 /** Returns where the result goes, as the user knows it: --output, else the last part of the path. */
@@ -20,6 +21,29 @@ export async function saveArchive(outputs: AsyncIterable<Uint8Array>, path: stri
     wrote: reporter(view),
   })
   await target.addBytes(await begin(outputs, `Saving archive to ${named}`, named, view))
+  await view.progress.clear()
+}
+
+/** Writes a single file, or an archive as it comes, to standard output. */
+export async function printFile(outputs: AsyncIterable<Uint8Array>, view: GetView): Promise<void> {
+  const { input, out } = view
+  const wrote = reporter(view)
+  const print = async (pieces: AsyncIterable<Uint8Array>): Promise<void> => {
+    for await (const piece of pieces) {
+      await out.write(piece)
+      wrote(piece.length)
+    }
+  }
+  if (input.archive || input.compress) await print(outputs)
+  else {
+    const { untar } = await import('../node/untar.ts')
+    for await (const { header, content } of untar(outputs)) {
+      if (header.type !== 'file') {
+        throw new Failure('failed', `${input.path} is no file`, { hint: 'add --archive to write it as a tar archive' })
+      }
+      await print(content())
+    }
+  }
   await view.progress.clear()
 }
 

@@ -26,7 +26,7 @@ export const doctor = defineCommand({
   path: 'doctor',
   summary: 'Look for what is wrong with the node, or with one object',
   description:
-    'Checks the repo: whether it can be read and written, who else may read its secrets, config, free space, clock, ' +
+    'Checks the repo: whether it can be read and written, who else may read its secrets, config, free space, clock (also against those of gateways and routers), ' +
     'limits, the daemon, MFS and pins. Of the daemon also its ports, whether others reach it, NAT, peers and what it ' +
     'announces. With a CID it is the object instead: whether all of it is here, whether it is pinned, and, unless ' +
     '--offline is given, whether this node announces it and since when, who else provides it, and what each of them ' +
@@ -103,7 +103,14 @@ async function* findings(input: Input<typeof params>, { node, signal }: Context)
     yield* findingsOf(inside, signal)
     return
   }
-  const { examineNode, examineProviders } = await import('../node/doctor-network.ts')
+  const [{ examineNode, examineProviders }, { checkOthersClocks }] = await Promise.all([
+    import('../node/doctor-network.ts'),
+    import('../node/doctor-clock.ts'),
+  ])
+  // Without a daemon nobody is asked anything, unless that is wanted.
+  const isAsked = cid !== undefined || node.daemon !== undefined || node.globals.gateways.length > 0
+  const clock = isAsked ? await checkOthersClocks(node, { signal }) : undefined
+  if (clock !== undefined) yield clock
   if (cid !== undefined) yield* examineProviders(node, cid, { signal })
   else if (node.daemon !== undefined) yield* examineNode(node, { signal })
   else

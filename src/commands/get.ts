@@ -5,7 +5,7 @@ import type { Node } from '../node/node.ts'
 
 const params = {
   path: argument('ipfs-path', 'The file or folder to save', { stdin: true, complete: 'cid' }),
-  output: text('Where to save it', { short: 'o', complete: 'file' }),
+  output: text('Where to save it; - is standard output', { short: 'o', complete: 'file' }),
   archive: flag('Save a tar archive', { short: 'a' }),
   compress: flag('Compress with gzip', { short: 'C' }),
   compressionLevel: int('How hard to compress, from 1 to 9', { short: 'l' }),
@@ -24,7 +24,7 @@ export const get = defineCommand({
     'file beside it (.tsipfs-CID-….part), and hashes right is not fetched again. Partial files that nobody has gone on ' +
     'with are removed after seven days, by the next get into that folder.\n\n' +
     'With --archive a tar archive is saved as it is, with --compress a gzip file: of the archive, or, without ' +
-    '--archive, of a single file.',
+    '--archive, of a single file. --output=- writes a file, or the archive, to standard output.',
   examples: [
     { line: 'tsipfs get bafy…', explains: 'Save a file or folder under its CID.' },
     { line: 'tsipfs get -o site bafy…/www', explains: 'Save a folder as ./site.' },
@@ -66,9 +66,10 @@ export const get = defineCommand({
     yield* input.compress ? gzip(bytes, input.compressionLevel) : bytes
   },
   async render(outputs, view) {
-    const { pathOf, saveArchive, saveFiles } = await import('./_get-files.ts')
+    const { pathOf, printFile, saveArchive, saveFiles } = await import('./_get-files.ts')
     const path = pathOf(view)
-    if (view.input.archive || view.input.compress) await saveArchive(outputs, path, view)
+    if (path === '-') await printFile(outputs, view)
+    else if (view.input.archive || view.input.compress) await saveArchive(outputs, path, view)
     else await saveFiles(outputs, path, view)
   },
 })
@@ -76,7 +77,8 @@ export const get = defineCommand({
 /** Returns what looks for blocks in what is saved already, when files are saved from here. */
 async function keptFiles(input: Input<typeof params>, node: Node, name: string, signal: AbortSignal) {
   // The files of a caller elsewhere lie with the caller, and the node there keeps what it has fetched.
-  if (input.archive || input.compress || node.daemon !== undefined || node.repo.readOnly) return undefined
+  if (input.archive || input.compress || input.output === '-' || node.daemon !== undefined || node.repo.readOnly)
+    return undefined
   const [{ mayKeep }, { resolve }] = await Promise.all([import('../node/part-files.ts'), import('node:path')])
   const target = resolve(input.output === undefined || input.output === '' ? name : input.output)
   if (!mayKeep(target)) return undefined

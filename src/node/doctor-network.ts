@@ -177,19 +177,25 @@ export async function* examineProviders(node: Node, cid: CID, options: Waiting):
 async function ownAnnouncement({ routing }: Network, cid: CID, { repo }: Node): Promise<Finding> {
   const check = 'announced'
   const isHere = await repo.blocks.has(cid)
-  const at = await routing.announcedAt(cid)
-  if (at === undefined || Date.now() - at > RECORD_VALIDITY_MS) {
+  const announced = routing.announced(cid)
+  if (announced === undefined || Date.now() - announced.last > RECORD_VALIDITY_MS) {
     if (!isHere) return { check, state: 'ok', message: 'this node does not have it, and does not announce it' }
     return {
       ...{ check, state: 'warning', message: 'this node has it, and has not announced it' },
       hint: `announce it with: tsipfs provide once ${cid}`,
     }
   }
-  const [since, until] = [at, at + RECORD_VALIDITY_MS].map(time => new Date(time).toISOString())
-  const details = { Since: since, Until: until }
-  const message = `this node has announced it at ${since}; peers remember that until ${until}`
+  const { first, last } = announced
+  const [since = '', latest = '', until = ''] = [first, last, last + RECORD_VALIDITY_MS].map(timeText)
+  const details = { Since: since, Last: latest, Until: until }
+  const when = first === last ? `has announced it at ${since}` : `announces it since ${since}, last at ${latest}`
+  const message = `this node ${when}; peers remember that until ${until}`
   if (isHere) return { check, state: 'ok', message, details }
   return { check, state: 'warning', message: `${message}, but the block is no longer here`, details }
+}
+
+function timeText(ms: number): string {
+  return new Date(ms).toISOString()
 }
 
 /** Asks a provider for the block of the root. */

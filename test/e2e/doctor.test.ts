@@ -1,5 +1,8 @@
 /** `doctor` against a network of daemons: what it says is so. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { Daemon } from './daemons.ts'
 import { Place } from './program.ts'
@@ -67,9 +70,14 @@ test('an object: who provides it, who answers, how fast, and since when this nod
   const since = Date.parse(own.get('announced')?.[0]?.Details.Since)
   assert.ok(since >= began - 1_000 && since <= Date.now(), 'since it was announced')
   assert.equal(own.get('blocks')?.[0]?.State, 'ok')
+  await one.ok(['provide', 'once', cid])
+  await one.until(['doctor', '--json', cid], text => /"Since":"([^"]+)","Last":"(?!\1)/.test(text))
+  const again = (await examined(one, [cid], 1)).get('announced')?.[0]?.Details
+  assert.equal(Date.parse(again.Since), since, 'the first time stays')
+  assert.ok(Date.parse(again.Last) > since)
   // As if it were typed elsewhere.
   const remote = await one.run(['--api', `/unix${one.place.repo}/api.sock`, 'doctor', cid])
-  assert.match(remote.stdout, /^ok +announced: this node has announced it at /m)
+  assert.match(remote.stdout, /^ok +announced: this node announces it since \S+, last at /m)
 
   const unknown = await one.ok(['add', '-Q', '--pin=false', '--provide=none', '--cid-version=1'], {
     input: 'never announced\n',
@@ -119,5 +127,35 @@ test('the node: ports, peers, NAT, limits, clock, disk', { timeout: 120_000 }, a
     assert.match(stuck.stdout, /^ok +repo: /m)
   } finally {
     process.kill(one.pid, 'SIGCONT')
+  }
+})
+
+test('the clock is held against those of gateways', { timeout: 60_000 }, async () => {
+  let aheadMs = 0
+  const server = createServer((_, response) => {
+    response.setHeader('Date', new Date(Date.now() + aheadMs).toUTCString())
+    response.writeHead(404).end()
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const gateway = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  await using daemon = await Daemon.start({ base: BASE })
+  using alone = new Place(BASE)
+  await alone.ok(['init', '--profile=test'])
+  try {
+    for (const on of [daemon, alone]) {
+      aheadMs = 0
+      const right = (await examined(on, ['--only=network', '--gateway', gateway])).get('clock')?.[0]
+      assert.deepEqual([right?.State, right?.Message], ['ok', `it agrees with that of ${gateway}`])
+      aheadMs = 600_000
+      const late = (await examined(on, ['--only=network', '--gateway', gateway], 1)).get('clock')?.[0]
+      assert.equal(late?.State, 'failed')
+      assert.match(late?.Message ?? '', /^the clock is (59[89]|60[01]) s behind that of http/)
+      aheadMs = -600_000
+      const early = (await examined(on, ['--only=network', '--gateway', gateway], 1)).get('clock')?.[0]
+      assert.match(early?.Message ?? '', /^the clock is (59[89]|60[01]) s ahead of that of http/)
+    }
+  } finally {
+    server.closeAllConnections()
+    server.close()
   }
 })

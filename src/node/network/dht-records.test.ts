@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Libp2pRecord } from '@libp2p/record'
 import { Key } from 'interface-datastore'
+import { varint } from 'multiformats'
+import { base32 } from 'multiformats/bases/base32'
 import { generateKey, peerIdBytes } from '../../repo/keys.ts'
 import { routingKey } from '../ipns/name.ts'
 import { createRecord } from '../ipns/record.ts'
@@ -89,4 +91,28 @@ test('what does not fit is not kept, and what is kept can be renewed', async () 
   await records.put(new Key('/dht/wan/record/0'), new Uint8Array(1))
   assert.equal((await records.get(new Key('/dht/wan/record/0'))).length, 1)
   await assert.rejects(records.get(new Key('/dht/wan/record/39')), { name: 'NotFoundError' })
+})
+
+test('of a provider the first time is kept beside the last one, until it was gone', async () => {
+  const values = new MemoryValues()
+  const records = new DhtRecords(values)
+  await records.start()
+  const hash = Uint8Array.of(1, 2, 3)
+  const key = (peer: string): Key => new Key(`/dht/lan/provider/${base32.baseEncode(hash)}/${peer}`)
+  const now = Date.now()
+  for (const hours of [40, 20, 1]) await records.put(key('one'), timeBytes(now - hours * HOUR_MS))
+  const times = { first: now - 40 * HOUR_MS, last: now - HOUR_MS }
+  assert.deepEqual(records.provided('lan', hash, 'one'), times)
+  assert.equal(records.provided('wan', hash, 'one'), undefined)
+  await records.stop()
+  const later = new DhtRecords(values)
+  await later.start()
+  assert.deepEqual(later.provided('lan', hash, 'one'), times)
+  // The DHT reads the time in front.
+  assert.equal(varint.decode(await later.get(key('one')))[0], times.last)
+
+  await later.put(key('two'), timeBytes(now - 50 * HOUR_MS))
+  await later.put(key('two'), timeBytes(now))
+  assert.deepEqual(later.provided('lan', hash, 'two'), { first: now, last: now })
+  await later.stop()
 })

@@ -2,6 +2,7 @@ import { Libp2pRecord } from '@libp2p/record'
 import { BaseDatastore } from 'datastore-core'
 import type { Pair, Query } from 'interface-datastore'
 import { Key } from 'interface-datastore'
+import { base32 } from 'multiformats/bases/base32'
 import { Failure } from '../../contract/failure.ts'
 import type { Values } from '../../repo/roles.ts'
 import { compareRecords, parseRecord } from '../ipns/record.ts'
@@ -15,6 +16,7 @@ const RECORD_BYTES = 128
 const WRITE_DELAY_MS = 2_000
 const SWEEP_PERIOD_MS = 3_600_000
 const PREFIX = '/dht/'
+const PROVIDER = '/provider/'
 
 /**
  * Keeps what the DHT is asked to hold: who provides what, and signed values. All of it is in memory, up to a limit, and
@@ -69,9 +71,19 @@ export class DhtRecords extends BaseDatastore {
     const present = this.#find(name)
     if (present !== undefined && isNewer(present, value)) return key
     if (present === undefined && this.#bytes + sizeOf(name, value) > BYTES_MAX) return key
-    this.#set(name, Uint8Array.from(value))
-    this.#willWrite(name, value)
+    const kept = name.includes(PROVIDER) ? withFirst(value, present) : Uint8Array.from(value)
+    this.#set(name, kept)
+    this.#willWrite(name, kept)
     return key
+  }
+
+  /** Returns when a peer first said that it provides what has this multihash, and when last, without a gap of 48 hours. */
+  provided(dht: string, multihash: Uint8Array, peer: string): { first: number; last: number } | undefined {
+    const value = this.#find(`${PREFIX}${dht}${PROVIDER}${base32.baseEncode(multihash)}/${peer}`)
+    if (value === undefined) return undefined
+    const length = varintLength(value)
+    const last = varint(value)
+    return { first: length < value.length ? varint(value.subarray(length)) : last, last }
   }
 
   override async get(key: Key): Promise<Uint8Array> {
@@ -180,11 +192,25 @@ function isNewer(present: Uint8Array, other: Uint8Array): boolean {
   }
 }
 
+/** Returns the time of a provider with the time when it first came behind it, which readers of the record do not see. */
+function withFirst(value: Uint8Array, present: Uint8Array | undefined): Uint8Array {
+  if (present === undefined || varint(present) + VALIDITY_MS < Date.now()) return Uint8Array.from(value)
+  const length = varintLength(present)
+  const first = length < present.length ? present.subarray(length) : present
+  return Uint8Array.from([...value, ...first])
+}
+
+function varintLength(bytes: Uint8Array): number {
+  return bytes.findIndex(byte => byte < 0x80) + 1
+}
+
+/** Returns the number at the beginning. */
 function varint(bytes: Uint8Array): number {
   let value = 0
   let scale = 1
   for (const byte of bytes) {
     value += (byte & 0x7f) * scale
+    if (byte < 0x80) break
     scale *= 128
   }
   return value

@@ -46,6 +46,12 @@ export interface ExchangeOptions extends Waiting {
   readonly onState?: ((state: FetchState) => void) | undefined
 }
 
+/** Since when something was announced, again and again, and when it last was, in milliseconds since 1970. */
+export interface Announced {
+  readonly first: number
+  readonly last: number
+}
+
 /** A peer and where it can be reached. */
 export interface PeerAddresses {
   readonly peer: string
@@ -215,8 +221,8 @@ export interface Routing {
   putValue(key: Uint8Array, value: Uint8Array, options?: RoutingOptions): Promise<void>
   /** Yields the peers that are closest to a peer id's key. */
   closestPeers(peer: string, options?: RoutingOptions): AsyncIterable<PeerAddresses>
-  /** Returns when this node last told others that it has a block, in milliseconds since 1970; undefined: not that is known. */
-  announcedAt(cid: CID): Promise<number | undefined>
+  /** Returns when this node has told others that it has a block; undefined: not that is known. */
+  announced(cid: CID): Announced | undefined
   /** The DHTs that are provided in, for whoever provides much. */
   keyspaces(): readonly KeyspaceNetwork<unknown>[]
   /** The routing tables, by name (`wan`, `lan`). */

@@ -5,8 +5,9 @@ import { Failure } from '../../contract/failure.ts'
 import { parseAddress, parsePeer } from './addresses.ts'
 import { DelegatedRouter } from './delegated-router.ts'
 import type { Dht, DhtName } from './dht.ts'
+import type { DhtRecords } from './dht-records.ts'
 import { mergeSources } from './merge.ts'
-import type { PeerAddresses, QueryEvent, Routing, RoutingOptions, RoutingTable } from './network.ts'
+import type { Announced, PeerAddresses, QueryEvent, Routing, RoutingOptions, RoutingTable } from './network.ts'
 import type { Part, PartBase, PartContext, Services } from './parts.ts'
 import type { DirectProvider } from './provide-direct.ts'
 import { addressesOf, PROVIDER_EVENT, queryEvent } from './query-events.ts'
@@ -42,6 +43,12 @@ export async function routingServices(base: PartBase): Promise<Services> {
     })
   }
   return services
+}
+
+function recordsOf(services: Readonly<Record<string, unknown>>): Pick<DhtRecords, 'provided'> | undefined {
+  const { dhtRecords } = services
+  const isRecords = typeof dhtRecords === 'object' && dhtRecords !== null && 'provided' in dhtRecords
+  return isRecords ? (dhtRecords as DhtRecords) : undefined
 }
 
 /** Returns routing on a node that has started. */
@@ -269,15 +276,19 @@ class CombinedRouting implements Routing {
     }
   }
 
-  async announcedAt(cid: CID): Promise<number | undefined> {
-    let last: number | undefined
-    for (const dht of this.#dhts.values()) {
-      // What has announced keeps its own record, too.
-      const times = await dht.providers.loadProviders(cid)
-      const at = times.get(this.#context.libp2p.peerId)?.getTime()
-      if (at !== undefined && at > (last ?? 0)) last = at
+  announced(cid: CID): Announced | undefined {
+    const { libp2p } = this.#context
+    const records = recordsOf(libp2p.services)
+    // What has announced keeps its own record, too.
+    const own = [...this.#dhts.keys()].flatMap(name => {
+      const times = records?.provided(name, cid.multihash.bytes, libp2p.peerId.toString())
+      return times === undefined ? [] : [times]
+    })
+    if (own.length === 0) return undefined
+    return {
+      first: Math.min(...own.map(({ first }) => first)),
+      last: Math.max(...own.map(({ last }) => last)),
     }
-    return last
   }
 
   keyspaces(): readonly KeyspaceNetwork<unknown>[] {
