@@ -77,7 +77,17 @@ class Folder {
     this.#options = { signal: options.signal, kept: options.kept }
     this.#links = listDirectory(blocks, entry.node, entry.unixfs, this.#options)[Symbol.asyncIterator]()
     if (depth < AHEAD_DEPTH_MAX) {
-      this.#read = blocks.getMany(this.#cids(), this.#options)[Symbol.asyncIterator]()
+      // What is there at once is looked up at once.
+      const isPlain = entry.unixfs.type !== 'hamt-sharded-directory' && options.kept === undefined
+      const cids = isPlain ? this.#plainCids(entry.node.links) : this.#cids()
+      this.#read = blocks.getMany(cids, this.#options)[Symbol.asyncIterator]()
+    }
+  }
+
+  *#plainCids(links: readonly PbLink[]) {
+    for (const link of links) {
+      this.#asked.push(link)
+      yield link.cid
     }
   }
 
