@@ -42,7 +42,9 @@ class CallNode implements Node {
     if (this.globals.offline) {
       throw new Failure('failed', 'the network is not to be asked', { hint: 'leave out --offline' })
     }
-    return await this.#node.network(options)
+    const network = await this.#node.network(options)
+    network.identifyPeers()
+    return network
   }
 
   async #aheadBytes(): Promise<number | undefined> {

@@ -70,6 +70,19 @@ test('a liar alone: nothing is printed, and the time limit is kept', async () =>
   assert.match(asked.stderr, /hint: allow more with --stall-timeout/)
 })
 
+test('a peer that speaks an older version alone is asked in that', async () => {
+  const bytes = Buffer.from('in the words of old')
+  const cid = rawCid(bytes)
+  await using old = await RawBitswap.start(
+    () => ({ blocks: [{ prefix: prefixOf(cid), data: bytes }] }),
+    '/ipfs/bitswap/1.1.0',
+  )
+  await using b = await Daemon.start({ base: BASE })
+  await b.ok(['swarm', 'connect', old.address])
+  assert.equal(await b.ok(['cat', cid.toString()]), 'in the words of old')
+  assert.deepEqual(new Set(old.asked), new Set([Buffer.from(cid.bytes).toString('hex')]))
+})
+
 test('a peer that promises and sends nothing is passed over', async () => {
   const bytes = Buffer.from('worth the wait')
   const cid = rawCid(bytes)

@@ -10,7 +10,7 @@ import { createLibp2p, type Libp2p } from 'libp2p'
 import { MessageReader } from '../../src/node/network/bitswap/streams.ts'
 import { decodeMessage, encodeReply, type Reply, type WantEntry } from '../../src/node/network/bitswap/wire.ts'
 
-const PROTOCOL = '/ipfs/bitswap/1.2.0'
+const BITSWAP_120 = '/ipfs/bitswap/1.2.0'
 
 /** What is sent for a want; undefined: nothing. */
 export type Answer = (want: WantEntry) => Partial<Reply> | undefined
@@ -18,15 +18,17 @@ export type Answer = (want: WantEntry) => Partial<Reply> | undefined
 export class RawBitswap implements AsyncDisposable {
   readonly #libp2p: Libp2p
   readonly #answer: Answer
+  readonly #protocol: string
   /** Wants that came in, by the CID's bytes in hexadecimal. */
   readonly asked: string[] = []
 
-  private constructor(libp2p: Libp2p, answer: Answer) {
+  private constructor(libp2p: Libp2p, answer: Answer, protocol: string) {
     this.#libp2p = libp2p
     this.#answer = answer
+    this.#protocol = protocol
   }
 
-  static async start(answer: Answer): Promise<RawBitswap> {
+  static async start(answer: Answer, protocol: string = BITSWAP_120): Promise<RawBitswap> {
     const libp2p = await createLibp2p({
       privateKey: await generateKeyPair('Ed25519'),
       addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
@@ -35,8 +37,8 @@ export class RawBitswap implements AsyncDisposable {
       streamMuxers: [yamux()],
       services: { identify: identify() },
     })
-    const peer = new RawBitswap(libp2p, answer)
-    await libp2p.handle(PROTOCOL, (stream, connection) => peer.#read(stream, connection))
+    const peer = new RawBitswap(libp2p, answer, protocol)
+    await libp2p.handle(protocol, (stream, connection) => peer.#read(stream, connection))
     return peer
   }
 
@@ -67,7 +69,7 @@ export class RawBitswap implements AsyncDisposable {
       this.asked.push(Buffer.from(want.cid).toString('hex'))
       const reply = this.#answer(want)
       if (reply === undefined) continue
-      const stream = await connection.newStream(PROTOCOL)
+      const stream = await connection.newStream(this.#protocol)
       for (const piece of encodeReply({ blocks: [], presences: [], pendingBytes: 0, ...reply })) stream.send(piece)
       await stream.close()
     }

@@ -9,11 +9,12 @@ export function quietLogger(onError: ErrorListener): ComponentLogger {
 }
 
 function loggerFor(name: string, onError: ErrorListener): Logger {
-  const log = Object.assign((): void => undefined, {
+  const log: Logger = Object.assign((): void => undefined, {
     enabled: false,
     trace: (): void => undefined,
     error: (format: unknown, ...args: unknown[]): void => onError(name, String(format), args),
-    newScope: (scope: string): Logger => loggerFor(`${name}:${scope}`, onError),
+    // There are several for each stream: the component alone says where an error comes from.
+    newScope: (): Logger => log,
   })
   return log
 }

@@ -1,5 +1,5 @@
 import { generateKeyPair, privateKeyFromProtobuf } from '@libp2p/crypto/keys'
-import { identify, identifyPush } from '@libp2p/identify'
+import { identifyPush } from '@libp2p/identify'
 import {
   type ConnectionEncrypter,
   type ConnectionProtector,
@@ -15,6 +15,7 @@ import type { Config } from '../../repo/roles.ts'
 import { announceOptions } from './announce.ts'
 import type { BandwidthCounter } from './bandwidth.ts'
 import type { ConnectionLimits } from './connection-limits.ts'
+import type { Identifying } from './identify-later.ts'
 import { type ErrorListener, quietLogger } from './libp2p-log.ts'
 import { muxer } from './muxer.ts'
 import { noise } from './noise.ts'
@@ -43,6 +44,7 @@ export interface OptionsInput {
   readonly reachability: Reachability
   readonly swarmKey: Uint8Array | undefined
   readonly tls: Tls
+  readonly identifying: Identifying
   readonly services: Services
   readonly onError: ErrorListener
 }
@@ -83,7 +85,13 @@ export async function libp2pOptions(input: OptionsInput): Promise<Libp2pOptions>
     connectionMonitor: { enabled: false },
     ...(input.swarmKey === undefined ? {} : { connectionProtector: await protector(input.swarmKey) }),
     ...(countsBytes ? { metrics: () => input.bandwidth.metrics() } : {}),
-    services: { identify: identify(), identifyPush: identifyPush(), ping: ping(), ...services, ...input.services },
+    services: {
+      identify: input.identifying.service(input.base.identity === 'repo'),
+      identifyPush: identifyPush(),
+      ping: ping(),
+      ...services,
+      ...input.services,
+    },
   }
 }
 

@@ -1,5 +1,6 @@
 import { yamux } from '@chainsafe/libp2p-yamux'
-import type { StreamMuxerFactory } from '@libp2p/interface'
+import type { CreateStreamOptions, StreamMuxer, StreamMuxerFactory } from '@libp2p/interface'
+import { assumeProtocol, isAssumed } from './assumed-protocol.ts'
 import { closedWhenSilent } from './keep-alive.ts'
 import type { Components } from './parts.ts'
 
@@ -24,7 +25,8 @@ interface Inside {
 
 /**
  * Returns yamux, which closes connections whose other end is silent, and says less often how much may be sent: when half
- * of the window is used, as Go's does, and not after each piece of data. That saves a small packet, and whatever it wakes at the other end, for each of them.
+ * of the window is used, as Go's does, and not after each piece of data. That saves a small packet, and whatever it
+ * wakes at the other end, for each of them. And a stream for a protocol that the other end speaks anyway is open at once.
  */
 export function muxer(): (components: Components) => StreamMuxerFactory {
   const create = yamux({
@@ -39,9 +41,21 @@ export function muxer(): (components: Components) => StreamMuxerFactory {
   return () => {
     const factory = create()
     const createStreamMuxer = factory.createStreamMuxer.bind(factory)
-    factory.createStreamMuxer = connection => closedWhenSilent(withFewUpdates(createStreamMuxer(connection)))
+    factory.createStreamMuxer = connection =>
+      withAssumedProtocols(closedWhenSilent(withFewUpdates(createStreamMuxer(connection))))
     return factory
   }
+}
+
+function withAssumedProtocols<T extends StreamMuxer>(inner: T): T {
+  const createStream = inner.createStream.bind(inner)
+  inner.createStream = async (options: CreateStreamOptions = {}) => {
+    const stream = await createStream(options)
+    const { protocol } = options
+    if (protocol !== undefined && isAssumed(protocol, options)) assumeProtocol(stream, protocol)
+    return stream
+  }
+  return inner
 }
 
 function withFewUpdates<T extends object>(inner: T): T {

@@ -19,6 +19,8 @@ export interface Network extends AsyncDisposable {
   readonly publicKey: Uint8Array
   /** Begins what the node need not wait for when it starts. Whoever started the network calls it, once it is ready. */
   settle(): void
+  /** Asks the peers that have just connected who they are: what depends on it should not have to wait. */
+  identifyPeers(): void
   /** The protocols that this node answers, sorted. */
   protocols(): string[]
   readonly swarm: Swarm

@@ -11,6 +11,7 @@ import { Discovery } from './discovery.ts'
 import { createExchange } from './exchange.ts'
 import { AddressFilters } from './filters.ts'
 import { createForwarding } from './forwarding.ts'
+import { Identifying } from './identify-later.ts'
 import { logText } from './libp2p-log.ts'
 import { agentVersion, identityKey, libp2pOptions } from './libp2p-options.ts'
 import { listenAddresses, withFreePorts } from './listen.ts'
@@ -24,6 +25,7 @@ import { paceRandomWalks } from './random-walk.ts'
 import { reachability } from './reachability.ts'
 import { createRouting, routingServices } from './routing.ts'
 import { textsAt } from './settings.ts'
+import { storeProtocolsOnce } from './spoken-protocols.ts'
 import { createSwarm } from './swarm.ts'
 import { type Tls, tls } from './tls.ts'
 
@@ -74,6 +76,7 @@ interface Started {
   readonly bandwidth: BandwidthCounter
   readonly discovery: Discovery
   readonly encryption: Tls
+  readonly identifying: Identifying
   readonly swarmKey: Uint8Array | undefined
 }
 
@@ -84,6 +87,7 @@ async function startLibp2p(base: PartBase, { signal, onWarning }: StartOptions):
   const bandwidth = new BandwidthCounter()
   const discovery = new Discovery(base)
   const encryption = tls()
+  const identifying = new Identifying()
   const listens = identity === 'repo' || serves !== undefined
   const configured = listens ? listenAddresses(config, onWarning) : []
   const listen = identity === 'repo' ? configured : withFreePorts(configured)
@@ -102,6 +106,7 @@ async function startLibp2p(base: PartBase, { signal, onWarning }: StartOptions):
     privateKey,
     swarmKey,
     tls: encryption,
+    identifying,
     reachability: reach,
     listen,
     listening: () => components?.transportManager.getAddrs() ?? [],
@@ -112,6 +117,7 @@ async function startLibp2p(base: PartBase, { signal, onWarning }: StartOptions):
         components = inside
         paceRandomWalks(inside)
         listConnectionsOnce(inside)
+        storeProtocolsOnce(inside)
         return {}
       },
     }),
@@ -130,7 +136,8 @@ async function startLibp2p(base: PartBase, { signal, onWarning }: StartOptions):
     signal.throwIfAborted()
   }
   await checkListening(libp2p, components, refused, listen, onWarning)
-  return { context: { ...base, libp2p, components }, filters, limits, bandwidth, discovery, encryption, swarmKey }
+  const context = { ...base, libp2p, components }
+  return { context, filters, limits, bandwidth, discovery, encryption, identifying, swarmKey }
 }
 
 async function swarmKeyOf({ node }: PartBase): Promise<Uint8Array | undefined> {
@@ -167,10 +174,10 @@ async function assemble(started: Started, stack: AsyncDisposableStack, waiting: 
     if (dispose !== undefined) stack.defer(() => dispose.call(part))
     return part
   }
-  const { context, filters, limits, bandwidth, discovery, swarmKey } = started
+  const { context, filters, limits, bandwidth, discovery, identifying, swarmKey } = started
   const { libp2p, config, identity } = context
   stack.use(limits)
-  const swarm = createSwarm(context, { filters, limits })
+  const swarm = createSwarm(context, { filters, limits, identifying })
   const routing = own(await createRouting(context))
   const pubsub = own(await createPubsub(context))
   const { bitswap, openExchange } = own(await createExchange(context, routing))
@@ -180,6 +187,7 @@ async function assemble(started: Started, stack: AsyncDisposableStack, waiting: 
     agentVersion: agentVersion(config),
     publicKey: libp2p.peerId.publicKey === undefined ? new Uint8Array() : publicKeyToProtobuf(libp2p.peerId.publicKey),
     settle: () => waiting.begin(),
+    identifyPeers: () => identifying.hurry(),
     protocols: () => libp2p.getProtocols().sort(),
     swarm,
     routing,

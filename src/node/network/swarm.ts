@@ -7,6 +7,7 @@ import { parsePeer, parseTarget, withoutPeer } from './addresses.ts'
 import type { ConnectionLimits } from './connection-limits.ts'
 import { dialFailure } from './dial-failure.ts'
 import { type AddressFilters, unreachableNetworks } from './filters.ts'
+import type { Identifying } from './identify-later.ts'
 import { roundTripMs } from './keep-alive.ts'
 import type { PeerAddresses, PeerConnection, PeerIdentity, Swarm } from './network.ts'
 import type { Components, PartContext } from './parts.ts'
@@ -21,6 +22,7 @@ const CONNECTED_TAG = { 'user-connect': { value: 100 } }
 export interface SwarmRoles {
   readonly filters: AddressFilters
   readonly limits: ConnectionLimits
+  readonly identifying: Identifying
 }
 
 /** Returns connections, addresses and what peers say about themselves. */
@@ -33,14 +35,16 @@ class LibSwarm implements Swarm {
   readonly #components: Components
   readonly #filters: AddressFilters
   readonly #limits: ConnectionLimits
+  readonly #identifying: Identifying
   readonly #unreachable = unreachableNetworks()
   readonly #closing: AbortSignal
 
-  constructor({ libp2p, components, signal }: PartContext, { filters, limits }: SwarmRoles) {
+  constructor({ libp2p, components, signal }: PartContext, { filters, limits, identifying }: SwarmRoles) {
     this.#libp2p = libp2p
     this.#components = components
     this.#filters = filters
     this.#limits = limits
+    this.#identifying = identifying
     this.#closing = signal
   }
 
@@ -124,6 +128,7 @@ class LibSwarm implements Swarm {
 
   async identified(text: string): Promise<PeerIdentity | undefined> {
     const id = parsePeer(text)
+    if (this.#libp2p.getConnections(id).length > 0) await this.#identifying.settled()
     const peer = await this.#stored(id)
     return peer === undefined ? undefined : identityOf(id, peer)
   }

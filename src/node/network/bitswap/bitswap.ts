@@ -10,7 +10,7 @@ import type { PeerAnswer } from './question.ts'
 import { BitswapServer } from './server.ts'
 import { Session, type SessionOptions } from './session.ts'
 import { ownBytes, readStream, Sender } from './streams.ts'
-import { decodeMessage, type WireBlock } from './wire.ts'
+import { BITSWAP_120, decodeMessage, type WireBlock } from './wire.ts'
 
 const DIGEST_BYTES_MIN = 20
 const DIGEST_BYTES_MAX = 128
@@ -47,6 +47,10 @@ export class Bitswap {
   readonly #client: BitswapClient
   readonly #server: BitswapServer
   readonly #counts = new Map<string, Counts>()
+  /** The protocol in which a connected peer spoke last. */
+  readonly #spoken = new Map<string, string>()
+  /** Peers that did not speak what they were assumed to speak: they are asked. */
+  readonly #asked = new Set<string>()
   readonly #total = { duplicateBlocks: 0, duplicateBytes: 0, messages: 0, blocks: 0, bytes: 0, sent: 0, sentBytes: 0 }
   readonly #watchers = new Set<BitswapWatcher>()
   #pendingBytes = 0
@@ -55,8 +59,7 @@ export class Bitswap {
 
   constructor(options: BitswapOptions) {
     this.#options = options
-    const newSender = (peer: string): Sender => new Sender(() => options.connectionTo(peer))
-    this.#client = new BitswapClient(newSender)
+    this.#client = new BitswapClient(peer => this.#newSender(peer))
     this.#server = new BitswapServer({
       blocks: options.blocks,
       mayServe: options.mayServe,
@@ -78,7 +81,22 @@ export class Bitswap {
     this.#client.connected(peer)
   }
 
+  #newSender(peer: string): Sender {
+    return new Sender({
+      connection: () => this.#options.connectionTo(peer),
+      // Whoever speaks Bitswap speaks this version, by now.
+      assumedProtocol: () => (this.#asked.has(peer) ? undefined : (this.#spoken.get(peer) ?? BITSWAP_120)),
+      refused: () => {
+        this.#asked.add(peer)
+        this.#client.disconnected(peer)
+        this.#client.connected(peer)
+      },
+    })
+  }
+
   disconnected(peer: string): void {
+    this.#spoken.delete(peer)
+    this.#asked.delete(peer)
     this.#client.disconnected(peer)
     this.#server.disconnected(peer)
     for (const watcher of this.#watchers) watcher.gone(peer)
@@ -89,6 +107,7 @@ export class Bitswap {
 
   /** Takes a stream that a peer has opened. */
   accept(stream: Stream, peer: string): void {
+    this.#spoken.set(peer, stream.protocol)
     readStream(
       stream,
       bytes => this.#receive(peer, bytes),
@@ -173,8 +192,7 @@ export class Bitswap {
     if (message.presences.length > 0) this.#client.presences(peer, message.presences)
     for (const block of message.blocks) void this.#take(peer, block)
     if (this.#options.serves && (message.entries.length > 0 || message.full)) {
-      const connect = (): Sender => new Sender(() => this.#options.connectionTo(peer))
-      return this.#server.receive(peer, message, connect)
+      return this.#server.receive(peer, message, () => this.#newSender(peer))
     }
     return this.#pendingBytes > RECEIVED_BYTES_MAX ? this.#roomAgain() : undefined
   }

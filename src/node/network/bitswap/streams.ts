@@ -1,5 +1,6 @@
 import type { Connection, Stream, StreamMessageEvent } from '@libp2p/interface'
 import { Uint8ArrayList } from 'uint8arraylist'
+import type { AssumingOptions } from '../assumed-protocol.ts'
 import { BLOCK_BYTES_MAX, MESSAGE_BYTES_MAX, SEND_TIMEOUT_MS } from './limits.ts'
 import { BITSWAP_120, PROTOCOLS } from './wire.ts'
 
@@ -117,17 +118,24 @@ export function readStream(
   if (stream.remoteWriteStatus === 'closed') finish()
 }
 
-/** Returns the connection over which a peer is asked: a direct one before one through a relay. */
-export type FindConnection = () => Connection | undefined
+/** How a peer is reached. */
+export interface Way {
+  /** Returns the connection over which it is asked: a direct one before one through a relay. */
+  readonly connection: () => Connection | undefined
+  /** Returns the protocol that it is assumed to speak: a stream for that is open without a round trip. */
+  readonly assumedProtocol: () => string | undefined
+  /** Is told that the peer does not speak that protocol. What was sent is lost. */
+  readonly refused: () => void
+}
 
 /** An outbound stream to a peer, opened when the first message is sent and again after it broke. */
 export class Sender {
-  readonly #find: FindConnection
+  readonly #way: Way
   #stream: Stream | undefined
   #busy: Promise<void> = Promise.resolve()
 
-  constructor(find: FindConnection) {
-    this.#find = find
+  constructor(way: Way) {
+    this.#way = way
   }
 
   /** The protocol that was agreed on last; undefined before the first message. */
@@ -141,11 +149,19 @@ export class Sender {
   /** Opens the stream, so that `protocol` is known. */
   async open(): Promise<void> {
     if (this.#stream === undefined || this.#stream.writeStatus !== 'writable') {
-      const connection = this.#find()
+      const connection = this.#way.connection()
       if (connection === undefined) throw new Error('the peer is not connected')
-      const stream = await connection.newStream(PROTOCOLS, { signal: AbortSignal.timeout(SEND_TIMEOUT_MS) })
+      const assumed = this.#way.assumedProtocol()
+      const signal = AbortSignal.timeout(SEND_TIMEOUT_MS)
+      const assuming: AssumingOptions = { signal, assumesProtocol: true }
+      const stream = await (assumed === undefined
+        ? connection.newStream(PROTOCOLS, { signal })
+        : connection.newStream(assumed, assuming))
       // Nothing is sent to us on a stream that we opened.
       stream.addEventListener('message', () => undefined)
+      stream.addEventListener('close', ({ error }) => {
+        if (assumed !== undefined && error?.name === 'UnsupportedProtocolError') this.#way.refused()
+      })
       stream.maxWriteBufferLength = STREAM_BUFFER_BYTES_MAX + BLOCK_BYTES_MAX
       this.#stream = stream
       this.protocol = stream.protocol
