@@ -28,10 +28,11 @@ export class BandwidthCounter {
   opened(connection: Connection): void {
     const meter = this.#unknown.get(connection.remoteAddr)
     if (meter === undefined) return
+    this.#unknown.delete(connection.remoteAddr)
     const peer = connection.remotePeer.toString()
     const known = this.#peers.get(peer)
     if (known === undefined) remember(this.#peers, peer, meter, PEERS_MAX)
-    else if (known !== meter) meter.joins(known)
+    else meter.joins(known)
   }
 
   /** Returns the counter as libp2p calls it. What libp2p would like to measure beside is not measured. */

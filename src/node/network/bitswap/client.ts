@@ -14,12 +14,18 @@ export interface Wanted {
   readonly key: string
 }
 
+interface Outstanding {
+  readonly type: WantType
+  /** The peer has been told of the want, if as another type. */
+  isSent: boolean
+}
+
 /** What we want of one peer. */
 export class PeerClient {
   readonly id: string
   readonly #sender: Sender
   /** What the peer was asked for, and has not answered with a block or HAVE. */
-  readonly #outstanding = new Map<string, { readonly wanted: Wanted; type: WantType }>()
+  readonly #outstanding = new Map<string, Outstanding>()
   readonly #unsent = new Map<string, WantEntry>()
   readonly #onLost: () => void
   #isFirst = true
@@ -42,7 +48,7 @@ export class PeerClient {
     const there = this.#outstanding.get(wanted.key)
     if (there !== undefined && (there.type === 'block' || there.type === type)) return
     if (there === undefined && this.room <= 0) return
-    this.#outstanding.set(wanted.key, { wanted, type })
+    this.#outstanding.set(wanted.key, { type, isSent: there?.isSent === true })
     this.#priority -= 1
     this.#put(wanted.key, {
       cid: wanted.cid.bytes,
@@ -55,9 +61,11 @@ export class PeerClient {
 
   /** Takes a want back. */
   cancel({ key, cid }: Wanted): void {
-    if (!this.#outstanding.delete(key)) return
-    if (this.#unsent.delete(key)) return
-    this.#put(key, { cid: cid.bytes, priority: 1, cancel: true, type: 'block', sendDontHave: false })
+    const there = this.#outstanding.get(key)
+    if (there === undefined) return
+    this.#outstanding.delete(key)
+    this.#unsent.delete(key)
+    if (there.isSent) this.#put(key, { cid: cid.bytes, priority: 1, cancel: true, type: 'block', sendDontHave: false })
   }
 
   /** Says that the peer has answered: it forgets a want when it sends the block, or HAVE. */
@@ -85,6 +93,8 @@ export class PeerClient {
           if (entries.length >= ENTRIES_PER_MESSAGE) break
           this.#unsent.delete(key)
           entries.push(entry)
+          const there = this.#outstanding.get(key)
+          if (there !== undefined) there.isSent = true
         }
         // A peer may remember us from before: the first list replaces what it knows.
         const full = this.#isFirst
