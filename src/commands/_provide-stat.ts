@@ -140,8 +140,8 @@ export function provideStatText(record: ProvideStatRecord, sections: StatSection
 
 /** Returns how many sections are asked for. */
 export function sectionsGiven(sections: StatSections): number {
-  const { compact: _, ...others } = sections
-  return Object.values(others).filter(Boolean).length
+  const { all, connectivity, queues, schedule, timings, network, operations, workers } = sections
+  return [all, connectivity, queues, schedule, timings, network, operations, workers].filter(Boolean).length
 }
 
 /** Takes lines for one column, or with --compact for two. */

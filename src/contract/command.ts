@@ -142,6 +142,8 @@ export interface Command<P extends Params = Params, O extends Output = Output> {
   readonly worksWithoutRepo?: boolean
   /** It writes to the repo: on read-only media it fails at once, with the cause. */
   readonly writes?: boolean
+  /** It speaks about the network: with --offline it fails, where others that need a daemon do not heed that. */
+  readonly refusesOffline?: boolean
   /** It concerns the caller's machine only: not offered over the RPC, and not sent by `--api`. */
   readonly localOnly?: boolean
   readonly deprecated?: boolean

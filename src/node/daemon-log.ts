@@ -65,12 +65,15 @@ export class DaemonLog {
     return level
   }
 
-  /** Sets the level of a subsystem, or, with `*`, of all and of those to come. Throws `usage` and `not-found` Failures. */
+  /**
+   * Sets the level of a subsystem, or, with `*`, of all and of those to come. Any name is taken, as in Kubo: scripts name
+   * its subsystems. Throws `usage`, and `not-found` Failures once there are too many.
+   */
   setLevel(logger: string, level: string): void {
     if (!isLevel(level)) {
       throw new Failure('usage', `unrecognized level: "${level}"`, { hint: `use one of ${LOG_LEVELS.join(', ')}` })
     }
-    if (logger !== '*' && !this.#levels.has(logger)) throw noLogger()
+    if (logger !== '*' && !this.#levels.has(logger) && this.#levels.size >= SUBSYSTEMS_MAX) throw noLogger()
     this.#set(logger, level)
   }
 

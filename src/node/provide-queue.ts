@@ -30,6 +30,11 @@ export async function queueProvide(values: Values, cids: readonly CID[], scope: 
   if (cids.length > 0) await values.batch(new Map(cids.map(cid => provideEntry(cid, scope))))
 }
 
+/** Returns true for a root that waits to be provided. */
+export async function isQueued(values: Values, cid: CID): Promise<boolean> {
+  return (await values.get(provideEntry(cid, 'root')[0])) !== undefined
+}
+
 /** Yields what waits to be provided. */
 export async function* queuedProvides(values: Values): AsyncIterable<QueuedProvide> {
   for await (const { key, value } of values.list(PROVIDE_QUEUE_KEY)) {

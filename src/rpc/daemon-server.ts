@@ -128,8 +128,9 @@ function executorOn(node: Node, calls: Calls): Executor {
       loading ??= import('../node/call-node.ts')
       const { nodeForCall } = await loading
       const { source, signal, answer } = call
-      // What has no network cannot ask it, whatever the call says.
-      const globals = node.globals.offline ? { ...call.globals, offline: true } : call.globals
+      // What has no network cannot ask it, whatever the call says. Who asks how the daemon is asks the network nothing.
+      const heeds = command.needs !== 'daemon' || command.refusesOffline === true
+      const globals = { ...call.globals, offline: node.globals.offline || (call.globals.offline && heeds) }
       if (command.writes === true && node.repo.readOnly) {
         throw new Failure('failed', 'the repo is on read-only media', { hint: 'commands that only read work there' })
       }

@@ -23,9 +23,12 @@ export const routingFindprovs = defineCommand({
   async *run(input, { node, signal }) {
     const { parseCid } = await import('../../node/cid.ts')
     const cid = parseCid((input.key[0] ?? '').replace(/^\/ipfs\//, ''))
+    const { isQueued } = await import('../../node/provide-queue.ts')
+    const providesToo = node.daemon !== undefined && (await isQueued(node.repo.values, cid))
     yield* queryRecords(async (tell, stop) => {
       const { routing } = await node.network({ signal: stop })
-      const found = routing.findProviders(cid, { signal: stop, count: input.numProviders, onEvent: tell })
+      const options = { signal: stop, count: input.numProviders, providesToo, onEvent: tell }
+      const found = routing.findProviders(cid, options)
       for await (const _ of found);
     }, signal)
   },

@@ -51,9 +51,11 @@ export const statsDht = defineCommand({
   async render(outputs, { out }) {
     const { escapeName } = await import('../_escape.ts')
     for await (const { Name, Buckets } of outputs) {
-      const count = Buckets.reduce((sum, { Peers }) => sum + Peers.length, 0)
+      const count = (Buckets ?? []).reduce((sum, { Peers }) => sum + (Peers?.length ?? 0), 0)
       const lines = [`DHT ${Name} (${count} peers):\t\t\t`]
-      for (const [at, { LastRefresh, Peers }] of Buckets.entries()) {
+      for (const [at, { LastRefresh, Peers: listed }] of (Buckets ?? []).entries()) {
+        // Kubo's empty lists are null.
+        const Peers = listed ?? []
         const refreshed = ago(LastRefresh)
         lines.push(`  Bucket ${String(at).padStart(2)} (${Peers.length} peers) - refreshed ${refreshed}:\t\t\t`)
         lines.push('    Peer\tlast useful\tlast queried\tAgent Version')

@@ -9,6 +9,7 @@ export const swarmAddrs = defineCommand({
   summary: 'List known addresses of peers',
   examples: [{ line: 'tsipfs swarm addrs', explains: 'Show every peer whose addresses are known.' }],
   needs: 'daemon',
+  refusesOffline: true,
   output: 'value',
   result: { Addrs: { '*': ['text'] } },
   items: { at: 'Addrs', name: 'Peer' },

@@ -14,6 +14,7 @@ export const swarmConnect = defineCommand({
     { line: 'tsipfs swarm connect /p2p/12D3KooW…', explains: 'Find its addresses first.' },
   ],
   needs: 'daemon',
+  refusesOffline: true,
   output: 'value',
   result: { Strings: ['text'] },
   params: {

@@ -12,6 +12,7 @@ export const swarmDisconnect = defineCommand({
     'peer later connects again.',
   examples: [{ line: 'tsipfs swarm disconnect /p2p/12D3KooW…', explains: 'Close all connections to a peer.' }],
   needs: 'daemon',
+  refusesOffline: true,
   output: 'value',
   result: { Strings: maybe(['text']) },
   params: {

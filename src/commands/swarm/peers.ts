@@ -36,6 +36,7 @@ export const swarmPeers = defineCommand({
     { line: 'tsipfs swarm peers -v --enc=json', explains: 'Show everything that is known of them.' },
   ],
   needs: 'daemon',
+  refusesOffline: true,
   output: 'value',
   result: {
     Peers: maybe([

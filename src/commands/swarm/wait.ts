@@ -7,6 +7,7 @@ export const swarmWait = defineCommand({
   description: 'Returns as soon as so many peers are connected. Limit the wait with --timeout.',
   examples: [{ line: 'tsipfs swarm wait --peers=3 --timeout=30s', explains: 'Wait for three peers, half a minute.' }],
   needs: 'daemon',
+  refusesOffline: true,
   output: 'value',
   result: { Peers: 'int: peers that are connected' },
   params: { peers: int('How many peers', { short: 'n', initial: 1, min: 1 }) },

@@ -210,9 +210,15 @@ export interface RoutingOptions extends Waiting {
   readonly onEvent?: ((event: QueryEvent) => void) | undefined
 }
 
+export interface FindProvidersOptions {
+  readonly count?: number | undefined
+  /** This node is about to announce that it has the CID. */
+  readonly providesToo?: boolean | undefined
+}
+
 export interface Routing {
-  /** Yields each provider once, connected ones first. */
-  findProviders(cid: CID, options?: RoutingOptions & { count?: number }): AsyncIterable<PeerAddresses>
+  /** Yields each provider once: this node first when it `providesToo`, then connected ones. */
+  findProviders(cid: CID, options?: RoutingOptions & FindProvidersOptions): AsyncIterable<PeerAddresses>
   /** Throws `not-found`. */
   findPeer(peer: string, options?: RoutingOptions): Promise<PeerAddresses>
   /** Tells others that this node has a block. Returns how many peers took it; throws `network` when none did. */

@@ -2,12 +2,20 @@ import type { PeerId } from '@libp2p/interface'
 import type { QueryEvent as DhtEvent } from '@libp2p/kad-dht'
 import type { CID } from 'multiformats/cid'
 import { Failure } from '../../contract/failure.ts'
-import { parseAddress, parsePeer } from './addresses.ts'
+import { parseAddress, parsePeer, withoutPeer } from './addresses.ts'
 import { DelegatedRouter } from './delegated-router.ts'
 import type { Dht, DhtName } from './dht.ts'
 import type { DhtRecords } from './dht-records.ts'
 import { mergeSources } from './merge.ts'
-import type { Announced, PeerAddresses, QueryEvent, Routing, RoutingOptions, RoutingTable } from './network.ts'
+import type {
+  Announced,
+  FindProvidersOptions,
+  PeerAddresses,
+  QueryEvent,
+  Routing,
+  RoutingOptions,
+  RoutingTable,
+} from './network.ts'
 import type { Part, PartBase, PartContext, Services } from './parts.ts'
 import type { DirectProvider } from './provide-direct.ts'
 import { addressesOf, PROVIDER_EVENT, queryEvent } from './query-events.ts'
@@ -113,10 +121,12 @@ class CombinedRouting implements Routing {
     }
   }
 
-  async *findProviders(cid: CID, options: RoutingOptions & { count?: number } = {}): AsyncIterable<PeerAddresses> {
+  async *findProviders(cid: CID, options: RoutingOptions & FindProvidersOptions = {}): AsyncIterable<PeerAddresses> {
     const seen = new Set<string>(this.#setup.ignored)
     let left = options.count ?? PROVIDERS_DEFAULT
+    const here = options.providesToo === true ? [() => this.#self()] : []
     const sources = [
+      ...here,
       ...(await this.#ready('find-providers', options)).map(
         dht => (stop: AbortSignal) => providersOf(dht, cid, stop, options),
       ),
@@ -132,6 +142,11 @@ class CombinedRouting implements Routing {
       left -= 1
       if (left <= 0) return
     }
+  }
+
+  async *#self(): AsyncGenerator<PeerAddresses> {
+    const { libp2p } = this.#context
+    yield { peer: libp2p.peerId.toString(), addresses: libp2p.getMultiaddrs().map(withoutPeer) }
   }
 
   async findPeer(text: string, options: RoutingOptions = {}): Promise<PeerAddresses> {
