@@ -33,7 +33,7 @@ export const init = defineCommand({
     defaultConfig: files('default-config', 'A config to begin with', { optional: true, many: false, stdin: false }),
     algorithm: text('The kind of key to generate: ed25519, rsa or secp256k1', { short: 'a', initial: 'ed25519' }),
     bits: int('Bits of an RSA key', { short: 'b' }),
-    emptyRepo: flag('Accepted for the sake of scripts: no help files are ever added', { short: 'e', initial: true }),
+    emptyRepo: flag('Add no pages to read; =false adds some and pins them', { short: 'e', initial: true }),
     profile: text('Profiles to apply, separated by commas', { short: 'p', placeholder: 'names', complete: 'profile' }),
   },
   async *run(input, { repoPath, globals, signal, source }) {
@@ -52,6 +52,15 @@ export const init = defineCommand({
         report: Message => report({ Message }),
         ...(config === undefined ? {} : { config }),
       })
+      if (!input.emptyRepo) {
+        const [{ openRepo }, { addInitDocs }] = await Promise.all([
+          import('../repo/open.ts'),
+          import('../node/init-docs.ts'),
+        ])
+        await using repo = await openRepo(repoPath, { globals, signal })
+        const cid = await addInitDocs(repo)
+        report({ Message: `to get started, enter:\n\n\ttsipfs cat /ipfs/${cid}/readme\n\n` })
+      }
       report({ ID: peerId, Path: repoPath })
     })
   },
