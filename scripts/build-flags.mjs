@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process'
+
 /** How the executable is compiled, for this machine and for others. */
 export const COMPILE_FLAGS = [
   '--compile',
@@ -22,3 +24,9 @@ export const LIBRARY = 'src/library/index.ts'
 
 /** The files whose declarations are published: they import nothing else. */
 export const LIBRARY_TYPES = [LIBRARY, 'src/library/api.ts', 'src/contract/failure.ts']
+
+/** Tells the bundler the commit that is built, for `version --commit`: in as many digits in every clone; none outside of one. */
+export function commitDefine(root) {
+  const commit = spawnSync('git', ['rev-parse', 'HEAD'], { cwd: root, encoding: 'utf8' })
+  return `--define=TSIPFS_COMMIT=${JSON.stringify(commit.status === 0 ? commit.stdout.slice(0, 9) : '')}`
+}

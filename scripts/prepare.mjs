@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { COMPILE_FLAGS, ENTRIES, LIBRARY, LIBRARY_TYPES } from './build-flags.mjs'
+import { COMPILE_FLAGS, commitDefine, ENTRIES, LIBRARY, LIBRARY_TYPES } from './build-flags.mjs'
 import { bunPath } from './bun.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
@@ -41,9 +41,7 @@ function declarations(folder) {
   }
 }
 
-/** The commit that is built, for `version --commit`; empty outside of a clone. */
-const commit = spawnSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: root, encoding: 'utf8' })
-const define = `--define=TSIPFS_COMMIT=${JSON.stringify(commit.status === 0 ? commit.stdout.trim() : '')}`
+const define = commitDefine(root)
 
 if (!existsSync(join(root, 'src/main.ts'))) process.exit(0) // an installed package: already built
 if (bunPath() === undefined) {

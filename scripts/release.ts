@@ -7,6 +7,7 @@ import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
   chmodSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -19,10 +20,11 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { gzipSync } from 'node:zlib'
-import { COMPILE_FLAGS, ENTRIES } from './build-flags.mjs'
+import { COMPILE_FLAGS, commitDefine, ENTRIES } from './build-flags.mjs'
 import { releaseTime } from './release/archives.ts'
 import { deb, type PackageInfo } from './release/deb.ts'
 import { formula } from './release/formula.ts'
+import { signMachO } from './release/mach-sign.ts'
 import { mainPackage, platformPackage } from './release/npm.ts'
 import { rpm } from './release/rpm.ts'
 import { TARGETS, type Target } from './release/targets.ts'
@@ -75,8 +77,10 @@ function bunFor(target: Target): string {
 function compile(target: Target): Buffer {
   const program = join(scratch, `tsipfs-${target.name}${target.os === 'win32' ? '.exe' : ''}`)
   const cross = [`--target=${target.bun}`, `--compile-executable-path=${bunFor(target)}`]
-  run(process.execPath, ['build', ...COMPILE_FLAGS, ...cross, ...ENTRIES, `--outfile=${program}`], root)
-  return readFileSync(program)
+  const define = commitDefine(root)
+  run(process.execPath, ['build', define, ...COMPILE_FLAGS, ...cross, ...ENTRIES, `--outfile=${program}`], root)
+  const bytes = readFileSync(program)
+  return target.os === 'darwin' ? signMachO(bytes, 'tsipfs') : bytes
 }
 
 function folderFiles(folder: string, into: string, keep: (name: string) => boolean = () => true): PackedFile[] {
@@ -101,6 +105,10 @@ function completions(): PackedFile[] {
   })
 }
 
+function launcher(): Uint8Array {
+  return readFileSync(join(root, 'bin/tsipfs'))
+}
+
 function documents(): PackedFile[] {
   return ['LICENSE-APACHE', 'LICENSE-MIT', 'README.md'].map(name => ({
     ...{ path: name, mode: 0o644, bytes: readFileSync(join(root, name)) },
@@ -119,7 +127,10 @@ function systemFiles(executable: Uint8Array): PackedFile[] {
   })
   const unit = readFileSync(join(root, 'packaging/systemd/tsipfs.service'))
   return [
-    { path: 'usr/bin/tsipfs', mode: 0o755, bytes: executable },
+    // The launcher, which takes away what would change the executable, finds it beside itself.
+    { path: 'usr/bin/tsipfs', mode: 0o777, target: '../lib/tsipfs/bin/tsipfs' },
+    { path: 'usr/lib/tsipfs/bin/tsipfs', mode: 0o755, bytes: launcher() },
+    { path: 'usr/lib/tsipfs/dist/tsipfs', mode: 0o755, bytes: executable },
     { path: 'usr/lib/systemd/system/tsipfs.service', mode: 0o644, bytes: unit },
     ...pages,
     ...completions(),
@@ -144,10 +155,7 @@ function release(target: Target): void {
   const files = target.deb === undefined && target.rpm === undefined ? [] : systemFiles(executable)
   if (target.deb !== undefined) put(`tsipfs_${version}_${target.deb}.deb`, deb(info, target.deb, files))
   if (target.rpm !== undefined) put(`tsipfs-${version}-1.${target.rpm}.rpm`, rpm(info, target.rpm, files))
-  if (target.name === 'linux-x64') {
-    put('oci/tsipfs', executable, 0o755)
-    put('oci/Containerfile', readFileSync(join(root, 'packaging/oci/Containerfile')))
-  }
+  if (target.deb !== undefined) put(`oci/${target.deb}/tsipfs`, executable, 0o755)
 }
 
 /** A bill of materials is marked with the hour of its making, and a number at random: here by what it holds. */
@@ -171,16 +179,22 @@ try {
   const bundle = folderFiles('dist/node', 'dist/node', name => !name.endsWith('.map'))
   const types = folderFiles('dist/types', 'dist/types')
   const scripts = completions().map(file => ({ ...file, path: `completion/${file.path.split('/').at(-1)}` }))
-  const launcher = { path: 'bin/tsipfs', mode: 0o755, bytes: readFileSync(join(root, 'bin/tsipfs')) }
+  const program = { path: 'bin/tsipfs', mode: 0o755, bytes: launcher() }
   put(
     `npm/tsipfs-${version}.tgz`,
-    mainPackage(project, [launcher, ...bundle, ...types, ...scripts, ...folderFiles('man', 'man'), ...documents()]),
+    mainPackage(project, [program, ...bundle, ...types, ...scripts, ...folderFiles('man', 'man'), ...documents()]),
   )
   for (const target of chosen) release(target)
+  put('oci/Containerfile', readFileSync(join(root, 'packaging/oci/Containerfile')))
+  put('oci/tsipfs-launcher', launcher(), 0o755)
   put('tsipfs.daemon.plist', readFileSync(join(root, 'packaging/launchd/tsipfs.daemon.plist')))
   put('tsipfs.rb', Buffer.from(formula(version, info, sums)))
+  // npm calls the project as its folder is called.
+  const named = join(scratch, project.name)
+  mkdirSync(named)
+  for (const name of ['package.json', 'package-lock.json']) copyFileSync(join(root, name), join(named, name))
   for (const format of ['cyclonedx', 'spdx']) {
-    const text = run('npm', ['sbom', '--package-lock-only', '--omit=dev', `--sbom-format=${format}`], root)
+    const text = run('npm', ['sbom', '--package-lock-only', '--omit=dev', `--sbom-format=${format}`], named)
     put(`tsipfs-${version}.${format}.json`, Buffer.from(reproducible(text)))
   }
   writeFileSync(join(out, 'SHA256SUMS'), [...sums].map(([name, sum]) => `${sum}  ${name}\n`).join(''))

@@ -23,6 +23,7 @@ export function deb(info: PackageInfo, architecture: string, files: readonly Pac
     `Architecture: ${architecture}`,
     `Maintainer: ${info.maintainer}`,
     `Installed-Size: ${Math.ceil(size / 1024)}`,
+    'Depends: libc6 (>= 2.17)',
     'Section: net',
     'Priority: optional',
     `Homepage: ${info.homepage}`,

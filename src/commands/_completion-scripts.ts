@@ -85,13 +85,25 @@ end
 complete -c tsipfs -f -a '(__tsipfs_complete)'
 `,
   powershell: `# PowerShell completion for tsipfs: tsipfs commands completion powershell | Out-String | Invoke-Expression
-Register-ArgumentCompleter -Native -CommandName tsipfs -ScriptBlock {
+Register-ArgumentCompleter -Native -CommandName 'tsipfs', 'tsipfs.exe' -ScriptBlock {
   param($word, $ast, $position)
-  $words = @($ast.CommandElements | Select-Object -Skip 1 | ForEach-Object { $_.ToString() })
-  if ($word -eq '') { $words += '' }
-  tsipfs complete -- @words 2>$null | Where-Object { $_ -notlike ':*' -and $_ -like "$word*" } | ForEach-Object {
-    [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $_)
-  }
+  $words = @($ast.CommandElements | Select-Object -Skip 1 | Where-Object { $_.Extent.StartOffset -lt $position } | ForEach-Object {
+    if ($_ -is [System.Management.Automation.Language.StringConstantExpressionAst]) { $_.Value } else { $_.Extent.Text }
+  })
+  # Before 7.3, and where one asks for it still, an empty argument would be lost.
+  $empty = ''
+  if ($PSVersionTable.PSVersion -lt [version]'7.3' -or $PSNativeCommandArgumentPassing -eq 'Legacy') { $empty = '""' }
+  if ($word -eq '') { $words += $empty }
+  $found = @(tsipfs complete '--' @words 2>$null)
+  $results = @($found | Where-Object { $_ -notlike ':*' } | ForEach-Object {
+    $text = $_
+    if ($text -notmatch '^[A-Za-z0-9_./:=+%-]+$') { $text = "'" + $text.Replace("'", "''") + "'" }
+    [System.Management.Automation.CompletionResult]::new($text, $_, 'ParameterValue', $_)
+  })
+  $results
+  if ($found -like ':*') { [System.Management.Automation.CompletionCompleters]::CompleteFilename($word) }
+  # The shell completes files wherever nothing comes back.
+  elseif ($results.Count -eq 0) { '' }
 }
 `,
 }
