@@ -50,8 +50,7 @@ function check(what: string, isRight: boolean, detail = ''): void {
 function releaseIn(folder: string, env: NodeJS.ProcessEnv): Map<string, string> {
   mkdirSync(join(folder, '..'), { recursive: true })
   ran('git', ['clone', '--quiet', root, folder], scratch)
-  // Links to the same files: what lies in another folder is what counts, not who downloaded it.
-  ran('cp', ['-al', `${join(root, 'node_modules')}/.`, join(folder, 'node_modules')], scratch)
+  ran('cp', ['-a', `${join(root, 'node_modules')}/.`, join(folder, 'node_modules')], scratch)
   const temporary = join(folder, '..', 'tmp')
   mkdirSync(temporary)
   ran('node', ['scripts/bun.mjs', 'scripts/release.ts', ...process.argv.slice(2)], folder, {
