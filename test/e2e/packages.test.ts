@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { bunPath } from '../../scripts/bun.mjs'
+import { buildahIn, makeBase } from './image.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const isHere = process.platform === 'linux' && process.arch === 'x64'
@@ -47,13 +48,37 @@ after(() => {
   if (scratch !== '') rmSync(scratch, { recursive: true, force: true })
 })
 
-/** Returns a folder in which the npm packages are installed. */
+/** How npm installs for everyone, below a folder of the test. */
+function npmArguments(): string[] {
+  return ['--global', `--prefix=${join(scratch, 'npm')}`, '--offline', '--no-audit', '--no-fund', '--omit=optional']
+}
+
+/** Returns the folder below which npm has installed the packages. */
 function npmFolder(): string {
   const folder = join(scratch, 'npm')
-  if (existsSync(folder)) return folder
-  mkdirSync(folder)
-  run('npm', ['init', '-y'], { cwd: folder })
-  run('npm', ['install', '--offline', '--no-audit', '--omit=optional', ...names('npm', /\.tgz$/)], { cwd: folder })
+  if (!existsSync(folder)) run('npm', ['install', ...npmArguments(), ...names('npm', /\.tgz$/)])
+  return folder
+}
+
+/** What the packages for Debian and RPM systems hold, among others, below /usr. */
+const INSTALLED = [
+  'bin/tsipfs',
+  'share/man/man1/tsipfs.1.gz',
+  'share/man/man5/tsipfs-repo-format.5.gz',
+  'share/man/man5/tsipfs-config.5.gz',
+  'share/man/man7/tsipfs-exit-status.7.gz',
+  'share/man/man7/tsipfs-environment.7.gz',
+  'share/bash-completion/completions/tsipfs',
+  'share/zsh/vendor-completions/_tsipfs',
+  'share/fish/vendor_completions.d/tsipfs.fish',
+  'lib/systemd/system/tsipfs.service',
+  'share/doc/tsipfs/LICENSE-MIT',
+]
+
+/** Returns a folder in which the Debian package is unpacked. */
+function debFolder(): string {
+  const folder = join(scratch, 'deb')
+  if (!existsSync(folder)) run('dpkg-deb', ['-x', names('', /\.deb$/)[0] ?? '', folder])
   return folder
 }
 
@@ -79,19 +104,22 @@ test('the checksums are those of the files', t => {
   }
 })
 
-test('the npm packages install without a download of their own', t => {
+test('the npm packages install for everyone, without a download of their own', t => {
   if (!isHere) return t.skip('made on linux x64 only')
   const folder = npmFolder()
-  useIt(join(folder, 'node_modules/.bin/tsipfs'))
-  assert.ok(existsSync(join(folder, 'node_modules/tsipfs/man/tsipfs.1')))
-  const manifest = JSON.parse(readFileSync(join(folder, 'node_modules/tsipfs/package.json'), 'utf8'))
+  useIt(join(folder, 'bin/tsipfs'))
+  const modules = join(folder, 'lib/node_modules/tsipfs')
+  for (const name of ['tsipfs', '_tsipfs', 'tsipfs.fish'])
+    assert.ok(existsSync(join(modules, 'completion', name)), name)
+  assert.match(readFileSync(join(folder, 'share/man/man1/tsipfs-add.1'), 'utf8'), /TSIPFS-ADD/)
+  const manifest = JSON.parse(readFileSync(join(modules, 'package.json'), 'utf8'))
   assert.deepEqual([manifest.scripts, manifest.dependencies], [undefined, undefined])
   assert.equal(manifest.optionalDependencies['tsipfs-linux-x64'], manifest.version)
 })
 
 test('the library runs its documented example on Node and Bun, and is typed', t => {
   if (!isHere) return t.skip('made on linux x64 only')
-  const folder = npmFolder()
+  const folder = join(npmFolder(), 'lib')
   const [, code = '', expected = ''] =
     /```js\n([\s\S]+?)```[\s\S]+?```text\n([\s\S]+?)```/.exec(readFileSync(join(ROOT, 'docs/embedding.md'), 'utf8')) ??
     []
@@ -118,20 +146,10 @@ test('the Debian package holds program, manual, completion and unit', t => {
   if (!isHere) return t.skip('made on linux x64 only')
   if (!has('dpkg-deb')) return t.skip('there is no dpkg-deb')
   const [file = ''] = names('', /\.deb$/)
-  const folder = join(scratch, 'deb')
-  run('dpkg-deb', ['-x', file, folder])
-  assert.match(run('dpkg-deb', ['-f', file, 'Package', 'Architecture']), /tsipfs[\s\S]*amd64/)
+  const folder = debFolder()
+  assert.match(run('dpkg-deb', ['-f', file, 'Package', 'Architecture', 'Depends']), /tsipfs[\s\S]*amd64[\s\S]*libc6/)
   useIt(join(folder, 'usr/bin/tsipfs'))
-  for (const path of [
-    'share/man/man1/tsipfs.1.gz',
-    'share/bash-completion/completions/tsipfs',
-    'lib/systemd/system/tsipfs.service',
-    'share/man/man5/tsipfs-repo-format.5.gz',
-    'share/zsh/vendor-completions/_tsipfs',
-    'share/fish/vendor_completions.d/tsipfs.fish',
-  ]) {
-    assert.ok(existsSync(join(folder, 'usr', path)), path)
-  }
+  for (const path of INSTALLED) assert.ok(existsSync(join(folder, 'usr', path)), path)
 })
 
 test('the Debian package installs into a root that has nothing, and is as it was packed', t => {
@@ -172,4 +190,68 @@ test('the RPM is sound and installs', t => {
   mkdirSync(folder)
   run('rpm', ['-i', '--root', folder, '--nodeps', '--ignorearch', file])
   useIt(join(folder, 'usr/bin/tsipfs'))
+  assert.equal(run('rpm', ['-V', '--root', folder, '--nodeps', 'tsipfs']), '')
+  for (const path of INSTALLED) assert.ok(existsSync(join(folder, 'usr', path)), path)
+  run('rpm', ['-e', '--root', folder, 'tsipfs'])
+  for (const path of INSTALLED) assert.ok(!existsSync(join(folder, 'usr', path)), path)
+})
+
+test('without the package of this platform Node runs the bundle, and npm takes everything away again', t => {
+  if (!isHere) return t.skip('made on linux x64 only')
+  const folder = npmFolder()
+  rmSync(join(folder, 'lib/node_modules/tsipfs-linux-x64'), { recursive: true })
+  const env = { PATH: process.env.PATH, HOME: scratch, TSIPFS_NODE: process.execPath }
+  assert.match(run(join(folder, 'bin/tsipfs'), ['version'], { env }), /version/)
+  run('npm', ['uninstall', ...npmArguments(), 'tsipfs'])
+  assert.deepEqual(
+    [existsSync(join(folder, 'bin/tsipfs')), existsSync(join(folder, 'share/man/man1/tsipfs.1'))],
+    [false, false],
+  )
+})
+
+test('an installed program is not what its environment would make of it', t => {
+  if (!isHere) return t.skip('made on linux x64 only')
+  if (!has('dpkg-deb')) return t.skip('there is no dpkg-deb')
+  const env = { PATH: process.env.PATH, HOME: scratch, BUN_BE_BUN: '1', BUN_OPTIONS: '--eval=process.exit(7)' }
+  const program = join(debFolder(), 'usr/bin/tsipfs')
+  assert.match(run(program, ['version'], { env }), /version \d/)
+})
+
+test('the context of the image builds, runs as nobody in particular, and says whether it is healthy', t => {
+  if (!isHere) return t.skip('made on linux x64 only')
+  if (!has('buildah') || process.getuid?.() !== 0) return t.skip('there is no buildah, or no right to use it')
+  const folder = join(scratch, 'image')
+  const base = join(folder, 'base')
+  makeBase(base, names('', /-linux-x64$/)[0] ?? '')
+  const buildah = (...args: string[]): string => run('buildah', [...buildahIn(folder), ...args]).trim()
+  const empty = buildah('from', 'scratch')
+  buildah('add', '--quiet', empty, base, '/')
+  buildah('commit', '--quiet', empty, 'docker.io/library/debian:stable-slim')
+  const how = ['--isolation=chroot', '--pull-never', '--format=docker', '--build-arg=TARGETARCH=amd64']
+  buildah('bud', ...how, '--tag=tsipfs', join(out, 'oci'))
+  const { config } = JSON.parse(buildah('inspect', '--type=image', 'tsipfs')).Docker
+  assert.deepEqual(
+    [config.User, config.Entrypoint, config.Cmd, config.Healthcheck.Test],
+    ['10001', ['tsipfs'], ['daemon', '--init'], ['CMD', 'tsipfs', 'diag', 'healthy']],
+  )
+  const container = buildah('from', '--pull-never', 'tsipfs')
+  const inside = (...args: string[]): string => buildah('run', '--isolation=chroot', container, '--', ...args)
+  assert.match(inside('id'), /^uid=10001\(tsipfs\)/)
+  const script = `tsipfs daemon --init --init-profile=test --detach > /dev/null &&
+    ${config.Healthcheck.Test.slice(1).join(' ')} && cid=$(tsipfs add -Q /etc/passwd) && tsipfs cat $cid && tsipfs shutdown`
+  assert.match(inside('sh', '-c', script), /^ok\n[\s\S]*^tsipfs:x:10001:/m)
+  assert.match(inside('sh', '-c', 'tsipfs diag healthy 2>&1 || echo "status $?"'), /status 12/)
+})
+
+test('the Debian package installs into a new system, with what it depends on', { timeout: 600_000 }, t => {
+  if (!isHere) return t.skip('made on linux x64 only')
+  if (process.env.TSIPFS_DEBOOTSTRAP === undefined)
+    return t.skip('takes minutes: set TSIPFS_DEBOOTSTRAP to a mirror of Debian')
+  const folder = join(scratch, 'system')
+  const [file = ''] = names('', /\.deb$/)
+  run('debootstrap', ['--variant=minbase', 'stable', folder, process.env.TSIPFS_DEBOOTSTRAP])
+  writeFileSync(join(folder, 'tsipfs.deb'), readFileSync(file))
+  const script = `dpkg -i /tsipfs.deb && tsipfs version && cd /tmp && export HOME=/tmp && cid=$(tsipfs add -Q /etc/hostname) &&
+    tsipfs cat $cid && dpkg --verify tsipfs && dpkg --purge tsipfs && ! command -v tsipfs`
+  run('chroot', [folder, 'sh', '-ec', script])
 })
