@@ -70,7 +70,12 @@ export const diff = defineCommand({
       ['b', input.new],
     ] as const) {
       const path = await localPathOf(word)
-      if (path !== undefined) yield* sendSide(side, path, caller)
+      if (path === undefined) continue
+      try {
+        yield* sendSide(side, path, caller)
+      } catch (error) {
+        throw otherThanOne(error, input)
+      }
     }
   },
   async *run(input, { node, source, globals, signal }) {
@@ -85,10 +90,7 @@ export const diff = defineCommand({
         found.push(toRecord(change, cid => formatCid(cid, globals)))
       }
     } catch (error) {
-      // Status 1 is for sides that differ alone.
-      const isPlain = error instanceof Failure && error.kind === 'failed' && !error.quiet
-      if (!isPlain || !(input.exitCode || input.quiet)) throw error
-      throw new Failure('partial', error.message, { hint: error.hint, data: error.data, cause: error })
+      throw otherThanOne(error, input)
     }
     yield* found.sort((one, other) => compareKeys(one.Path, other.Path))
     if (input.exitCode && found.length > 0) throw differ()
@@ -125,6 +127,13 @@ export const diff = defineCommand({
 })
 
 const LETTERS = { added: 'A', removed: 'D', changed: 'M' }
+
+/** With --exit-code, status 1 is for sides that differ alone. */
+function otherThanOne(error: unknown, input: { readonly exitCode: boolean; readonly quiet: boolean }): unknown {
+  const isPlain = error instanceof Failure && error.kind === 'failed' && !error.quiet
+  if (!isPlain || !(input.exitCode || input.quiet)) return error
+  return new Failure('partial', error.message, { hint: error.hint, data: error.data, cause: error })
+}
 
 function differ(): Failure {
   return new Failure('failed', 'they differ', { quiet: true })

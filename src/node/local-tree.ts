@@ -49,7 +49,8 @@ async function entryOf(file: Buffer, path: string, stat: BigIntStats): Promise<S
   if (stat.isSymbolicLink()) {
     return { ...described, type: 'symlink', target: nameFromBytes(await readlink(file, { encoding: 'buffer' })) }
   }
-  if (!stat.isFile()) throw new Failure('failed', `${path}: neither a file, a folder nor a symbolic link`)
+  if (!stat.isFile())
+    throw new Failure('failed', `${nameFromBytes(file)}: neither a file, a folder nor a symbolic link`)
   return { ...described, type: 'file', size: Number(stat.size), content: () => readLocal(file) }
 }
 

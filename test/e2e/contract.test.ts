@@ -5,12 +5,17 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFi
 import { basename, join } from 'node:path'
 import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
+import { Daemon } from './daemons.ts'
 import { DIST, ended, Place, PROGRAM, seeded } from './program.ts'
 
 /** Runs a shell line in which `$TSIPFS` is the program. */
-function shell(place: Place, line: string): { status: number | null; stdout: string; stderr: string } {
+function shell(
+  place: Place,
+  line: string,
+  timeout = 60_000,
+): { status: number | null; stdout: string; stderr: string } {
   const env = { PATH: process.env.PATH, HOME: place.folder, TSIPFS_PATH: place.repo, TSIPFS: PROGRAM }
-  const result = spawnSync('bash', ['-c', line], { cwd: place.folder, env, encoding: 'utf8', timeout: 60_000 })
+  const result = spawnSync('bash', ['-c', line], { cwd: place.folder, env, encoding: 'utf8', timeout })
   return { status: result.status, stdout: result.stdout, stderr: result.stderr }
 }
 
@@ -34,6 +39,71 @@ test('a reader that goes away ends the command quietly; a standard output that c
     assert.notEqual(closed.status, 0, line)
     assert.match(closed.stderr, /standard output/, line)
   }
+})
+
+/** Command lines that print more than a pipe holds, or at least several lines; $CID is a folder of many files. */
+const TALKATIVE = [
+  ...['ls $CID', 'refs -r $CID', 'refs local', 'tree $CID', 'du -a $CID', 'pin ls', 'repo ls', 'files ls /many'],
+  ...['add -r many', 'get -a -o - $CID', 'dag export --progress=false $CID', 'dag graph $CID', 'ls --json $CID'],
+  ...['diff $CID ./few', 'verify --max=1000 few $CID', 'cid codecs', 'commands', 'config show', 'schema'],
+  ...["ls --template '{Name}' $CID", 'ls -0 $CID', 'pin ls --stream', 'add --help', 'doctor'],
+]
+
+test('every command that prints lines ends quietly when nobody reads them', { timeout: 240_000 }, async () => {
+  await using daemon = await Daemon.start({ base: '/dev/shm' })
+  using place = new Place('/dev/shm')
+  const api = `"$TSIPFS" --api /unix${daemon.place.repo}/api.sock`
+  for (const [name, at, program] of [
+    ['alone', place, '"$TSIPFS"'],
+    ['beside a daemon', daemon.place, '"$TSIPFS"'],
+    ['through --api', place, api],
+  ] as const) {
+    for (const folder of ['many', 'few']) mkdirSync(at.path(folder), { recursive: true })
+    for (let nth = 0; nth < 500; nth++) writeFileSync(at.path('many', `file ${nth}`), `${nth}`)
+    const cid = shell(at, `${program} add -rQ many`).stdout.trim()
+    shell(at, `${program} files cp /ipfs/${cid} /many`)
+    // Nobody reads from the beginning on, so that the first write meets a closed pipe.
+    const lines = TALKATIVE.map(
+      line =>
+        `{ ${program} ${line.replace('$CID', cid)} 2>err; echo "$? ${line.replaceAll("'", '')}" >> statuses; cat err >> errs; } | sleep 0`,
+    )
+    const done = shell(at, [...lines, 'cat errs >&2; cat statuses; rm statuses errs'].join('\n'), 120_000)
+    assert.equal(done.stderr, '', name)
+    const wrong = done.stdout
+      .trim()
+      .split('\n')
+      .filter(line => !/^(141|0) /.test(line))
+    assert.deepEqual(wrong, [], name)
+    assert.equal(done.stdout.trim().split('\n').length, TALKATIVE.length, name)
+  }
+})
+
+test('a repo that ends with its command ends with it, however that ends', { timeout: 60_000 }, async () => {
+  using place = new Place('/dev/shm')
+  const temporary = place.path('temporary')
+  mkdirSync(temporary)
+  const options = { env: { TMPDIR: temporary } }
+  const left = (): string[] => readdirSync(temporary)
+  const words = ['--repo-dir', ':temp:', 'add', '-Q']
+  assert.equal((await place.run(words, { ...options, input: 'x' })).status, 0)
+  assert.equal((await place.run([...words, 'none'], options)).status, 3)
+  assert.equal((await place.run([...words, '--expect=bafkqaaa'], { ...options, input: 'x' })).status, 6)
+  assert.deepEqual(left(), [])
+  for (const [signal, status] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGKILL', 137],
+  ] as const) {
+    const child = place.start(words, options)
+    child.stdin.write('begun')
+    while (left().length === 0) await new Promise(resolve => setTimeout(resolve, 10))
+    child.kill(signal)
+    assert.equal((await ended(child)).status, status)
+    assert.equal(left().length, signal === 'SIGKILL' ? 1 : 0, signal)
+  }
+  // What was killed leaves its repo to the next one to remove.
+  assert.equal((await place.run(words, { ...options, input: 'x' })).status, 0)
+  assert.deepEqual(left(), [])
 })
 
 test('a standard output that is shared with others keeps its mode', () => {

@@ -1,12 +1,16 @@
 /** Each kind of failure is provoked, and ends with the status of the table. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { run } from '../../src/cli/run.ts'
 import { EXIT_STATUS, type FailureKind } from '../../src/contract/failure.ts'
 import type { Io } from '../../src/contract/io.ts'
-import { type Ended, ended, Place, PROGRAM, printed, seeded } from './program.ts'
+import { Daemon } from './daemons.ts'
+import { type Ended, ended, Place, PROGRAM, printed, type RunOptions, seeded } from './program.ts'
 
 const ABSENT = 'bafkreifzjut3te2nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e'
 
@@ -111,3 +115,71 @@ for (const [kind, provoke] of Object.entries(PROVOKED)) {
     } else assert.doesNotMatch(stderr, /bug/)
   })
 }
+
+/** What runs a command: the same failures come out of each. */
+type Way = (args: readonly string[], options?: RunOptions) => Promise<Ended>
+
+/** The kinds that do not depend on where a command runs, as command lines on a repo with $CID, a block, and a pipe in ./odd. */
+const EVERYWHERE: readonly [FailureKind, readonly string[], RunOptions?][] = [
+  ['failed', ['files', 'mkdir', '/']],
+  ['usage', ['cat', 'no-cid']],
+  ['usage', ['ls']],
+  ['usage', ['ls', '--no-such-option', '$CID']],
+  ['usage', ['no-such-command']],
+  ['not-found', ['block', 'get', '--offline', ABSENT]],
+  ['not-found', ['cat', '--offline', '/ipfs/$FOLDER/none']],
+  ['not-found', ['pin', 'rm', '$CID']],
+  ['not-found', ['key', 'rm', 'none']],
+  ['not-found', ['files', 'stat', '/none']],
+  ['not-found', ['add', 'none']],
+  ['timeout', ['cat', '--timeout=300ms', '--gateway', '$GATEWAY', ABSENT]],
+  ['timeout', ['cat', '--lookup-timeout=300ms', '--gateway', '$GATEWAY', ABSENT]],
+  ['network', ['--api', '/ip4/127.0.0.1/tcp/1', 'id']],
+  ['data-mismatch', ['verify', 'file', '$CID']],
+  ['data-mismatch', ['add', '-Q', `--expect=${ABSENT}`, 'file']],
+  ['partial', ['diff', '--exit-code', '$CID', './odd']],
+  ['partial', ['block', 'get', '--offline', '--stdin'], { input: `${ABSENT}\n$CID\n` }],
+]
+
+test('the status is the same in the command itself, beside a daemon, and through --api', {
+  timeout: 240_000,
+}, async () => {
+  await using daemon = await Daemon.start({ base: '/dev/shm' })
+  using alone = new Place('/dev/shm')
+  const silent = createServer(() => undefined).listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  await alone.ok(['init', '--profile=test'])
+  const api = `/unix${daemon.place.repo}/api.sock`
+  const ways: [string, Place, Way][] = [
+    ['alone', alone, (args, options) => alone.run(args, options)],
+    ['beside a daemon', daemon.place, (args, options) => daemon.run(args, options)],
+    [
+      'through --api',
+      alone,
+      (args, options) => alone.run(args.includes('--api') ? args : ['--api', api, ...args], options),
+    ],
+  ]
+  try {
+    for (const [name, place, run] of ways) {
+      writeFileSync(place.path('file'), 'file')
+      mkdirSync(place.path('odd'), { recursive: true })
+      spawnSync('mkfifo', [place.path('odd', 'pipe')])
+      const gateway = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`
+      const cid = (await run(['block', 'put', '--pin=false'], { input: 'other' })).stdout.trim()
+      const folder = (await run(['add', '-wQ', 'file'])).stdout.trim()
+      const fill = (text: string): string =>
+        text.replace('$CID', cid).replace('$FOLDER', folder).replace('$GATEWAY', gateway)
+      for (const [kind, line, options] of EVERYWHERE) {
+        const input = options?.input === undefined ? {} : { input: fill(String(options.input)) }
+        const { status, stderr } = await run([...line.map(fill), '--json'], input)
+        const where = `${name}: ${line.join(' ')}: ${stderr}`
+        assert.equal(status, EXIT_STATUS[kind].status, where)
+        for (const record of stderr.trim().split('\n')) assert.ok(JSON.parse(record).kind in EXIT_STATUS, where)
+        assert.equal(JSON.parse(stderr.trim().split('\n').at(-1) ?? '').kind, kind, where)
+      }
+    }
+  } finally {
+    silent.closeAllConnections()
+    silent.close()
+  }
+})
