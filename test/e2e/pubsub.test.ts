@@ -340,3 +340,110 @@ test('every message of a burst that is passed on arrives at Kubo', async (t: Tes
   assert.equal(await text, whole)
   stop()
 })
+
+test('bursts of several publishers, on several topics, are heard by each subscriber, whole and once', async () => {
+  const topics = ['one', 'two', 'three', 'four'].map(name => Buffer.from(name))
+  await using a = await Daemon.start({ base: BASE, config: API })
+  await using b = await Daemon.start({ base: BASE, config: API })
+  await using c = await Daemon.start({ base: BASE, config: API })
+  await b.connect(a)
+  await c.connect(b)
+  const nodes = [a, b, c]
+  const leave = new AbortController()
+  const heard = await Promise.all(
+    nodes.flatMap(node => topics.map(topic => listen(node, topic, { count: 6 * EACH, signal: leave.signal }))),
+  )
+  for (const [node, other] of [
+    [a, b],
+    [b, a],
+    [b, c],
+    [c, b],
+  ] as const) {
+    for (const topic of topics) await node.until(['pubsub', 'peers', String(topic)], text => text.includes(other.peer))
+  }
+  // Two on each node, which begin in the same moment; each tells every topic in turn.
+  const publish = async (node: Daemon, author: string): Promise<void> => {
+    for (let nth = 0; nth < EACH; nth++)
+      for (const topic of topics) await tell(node, topic, `${author} ${topic} ${nth}`)
+  }
+  await Promise.all(nodes.flatMap((node, at) => [publish(node, `${at}a`), publish(node, `${at}b`)]))
+  for (const [at, texts] of (await Promise.all(heard.map(({ texts }) => texts))).entries()) {
+    const topic = String(topics[at % topics.length])
+    for (const author of ['0a', '0b', '1a', '1b', '2a', '2b']) {
+      const own = texts.filter(text => text.startsWith(author))
+      assert.deepEqual(new Set(own), new Set(Array.from({ length: EACH }, (_, nth) => `${author} ${topic} ${nth}`)))
+    }
+  }
+  leave.abort()
+})
+
+const EACH = 50
+
+/** Subscribes over the RPC. Resolves once it has begun; `texts` once so many messages were heard. */
+async function listen(
+  on: Daemon,
+  topic: Uint8Array,
+  { count, signal }: { count: number; signal: AbortSignal },
+): Promise<{ texts: Promise<string[]> }> {
+  const answer = await ask(on, `pubsub/sub?arg=${multibase(topic)}`, { signal })
+  const hear = async (): Promise<string[]> => {
+    const texts: string[] = []
+    let begun: string[] = []
+    for await (const chunk of answer.body ?? []) {
+      const parts = Buffer.from(chunk).toString().split('\n')
+      const rest = parts.pop() ?? ''
+      if (parts.length > 0) {
+        parts[0] = begun.join('') + parts[0]
+        begun = []
+      }
+      begun.push(rest)
+      for (const line of parts) texts.push(Buffer.from(JSON.parse(line).data.slice(1), 'base64url').toString())
+      if (texts.length >= count) break
+    }
+    return texts
+  }
+  return { texts: hear() }
+}
+
+test('a hundred subscribers over the RPC hear every message, in order', async () => {
+  const topic = Buffer.from('crowd')
+  await using a = await Daemon.start({ base: BASE, config: API })
+  await using b = await Daemon.start({ base: BASE, config: API })
+  await b.connect(a)
+  const leave = new AbortController()
+  const crowd = await Promise.all(
+    Array.from({ length: 100 }, () => listen(b, topic, { count: 100, signal: leave.signal })),
+  )
+  await a.until(['pubsub', 'peers', 'crowd'], text => text.includes(b.peer))
+  const numbers = Array.from({ length: 100 }, (_, nth) => String(nth))
+  await a.ok(['pubsub', 'pub', '--lines', 'crowd'], { input: numbers.join('\n') })
+  for (const { texts } of crowd) assert.deepEqual(await texts, numbers)
+  leave.abort()
+  await b.until(['pubsub', 'ls'], text => text === '')
+})
+
+test('a subscriber that does not read costs little memory, and keeps no other from hearing', async () => {
+  const topic = Buffer.from('slow')
+  await using a = await Daemon.start({ base: BASE, config: API })
+  await using b = await Daemon.start({ base: BASE, config: API })
+  await b.connect(a)
+  const leave = new AbortController()
+  // Its answer is left where it is.
+  const deaf = await ask(b, `pubsub/sub?arg=${multibase(topic)}`, { signal: leave.signal })
+  const { texts } = await listen(b, topic, { count: LARGE, signal: leave.signal })
+  await a.until(['pubsub', 'peers', 'slow'], text => text.includes(b.peer))
+  const resident = (): number => Number(/VmRSS:\s*(\d+)/.exec(readFileSync(`/proc/${b.pid}/status`, 'utf8'))?.[1]) >> 10
+  const before = resident()
+  for (let nth = 0; nth < LARGE; nth++) await tell(a, topic, String(nth).padEnd(LARGE_BYTES, 'x'))
+  assert.deepEqual(
+    (await texts).map(text => Number.parseInt(text, 10)),
+    Array.from({ length: LARGE }, (_, nth) => nth),
+  )
+  // What may wait for one subscriber, what is kept for those who ask for it, and garbage.
+  assert.ok(resident() - before < 300, `${resident() - before} MiB`)
+  assert.equal(deaf.status, 200)
+  leave.abort()
+})
+
+const LARGE = 150
+const LARGE_BYTES = 900_000

@@ -265,3 +265,55 @@ test('clients that never read cost no memory, and keep nobody from reading', asy
   while (/^cat\s+true/m.test(await target.place.ok(['diag', 'cmds']))) await answers(target.port)
   await target.finish()
 })
+
+test('a thousand clients that say nothing, and headers that never end, hold no one up and are sent away', async () => {
+  const target = await daemon()
+  const own = join(target.place.repo, 'api.sock')
+  const open = async (path: string | number, bytes: string): Promise<Socket> => {
+    const socket = typeof path === 'string' ? connect(path) : connect(path, '127.0.0.1')
+    socket.on('error', () => undefined)
+    await once(socket, 'connect')
+    socket.write(bytes)
+    return socket
+  }
+  const head = 'POST /api/v0/version HTTP/1.1\r\nHost: localhost\r\n'
+  const idle: Socket[] = []
+  for (let nth = 0; nth < 1_000; nth++) idle.push(await open(nth % 2 === 0 ? target.port : own, ''))
+  const loris = await Promise.all([target.port, own].flatMap(path => [open(path, head), open(path, head)]))
+  // Half of them go on sending a little.
+  const drips = setInterval(() => {
+    for (const [nth, socket] of loris.entries()) if (nth % 2 === 0) socket.write('X')
+  }, 500)
+  const closed = Promise.all(
+    [...loris, ...idle].map(socket => {
+      socket.resume()
+      return once(socket, 'close', { signal: AbortSignal.timeout(60_000) })
+    }),
+  )
+  await answers(target.port)
+  assert.match(await target.place.ok(['id']), /AgentVersion/)
+  await closed
+  clearInterval(drips)
+  await answers(target.port)
+  await target.finish()
+})
+
+test('bodies that never end wait, and leave the others room; a client that goes away takes its call with it', async () => {
+  const target = await daemon()
+  const fields = 'Host: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\nTransfer-Encoding: chunked'
+  const begun = `POST /api/v0/add HTTP/1.1\r\n${fields}\r\n\r\n5\r\n--b\r\n\r\n`
+  const slow: Socket[] = []
+  for (let nth = 0; nth < 200; nth++) {
+    const socket = connect(target.port, '127.0.0.1')
+    socket.on('error', () => undefined)
+    await once(socket, 'connect')
+    socket.write(begun)
+    slow.push(socket)
+  }
+  await answers(target.port)
+  const cid = await target.place.ok(['add', '-Q'], { input: 'not held up' })
+  assert.equal(await target.place.ok(['cat', cid]), 'not held up')
+  for (const socket of slow) socket.destroy()
+  while (/^add\s+true/m.test(await target.place.ok(['diag', 'cmds']))) await answers(target.port)
+  await target.finish()
+})

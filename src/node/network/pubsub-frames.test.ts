@@ -95,6 +95,19 @@ test('a frame larger than what is read ahead arrives', () => {
   assert.equal(frames[0]?.length, RPC_BYTES_MAX)
 })
 
+test('the rest of a frame is read, also when its beginning came while reading paused', async () => {
+  const turns: (() => void)[] = []
+  const { stream, frames } = reading(() => new Promise(resolve => turns.push(resolve)))
+  const bytes = framed(Buffer.from('first'), Buffer.alloc(700_000, 'l'))
+  stream.arrive(bytes.subarray(0, 500_000))
+  assert.equal(stream.readStatus, 'paused')
+  turns.shift()?.()
+  await new Promise(resolve => setImmediate(resolve))
+  assert.equal(stream.readStatus, 'readable')
+  stream.arrive(bytes.subarray(500_000))
+  assert.equal(frames[1]?.length, 700_000)
+})
+
 test('what came before the end is still used; a break is told, an end is not', async () => {
   for (const error of [undefined, new Error('reset')]) {
     const turns: (() => void)[] = []

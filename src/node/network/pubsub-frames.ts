@@ -55,7 +55,6 @@ export class FrameReader {
     this.#chunks.push(data instanceof Uint8Array ? data : data.subarray())
     this.#waiting += data.byteLength
     if (!this.#isBusy) this.#work()
-    // Without work that waits there is but a part of a frame, and the rest of it is needed.
     const isAhead = this.#isBusy && this.#waiting > READ_AHEAD_BYTES_MAX
     if (isAhead && this.#stream.readStatus === 'readable') this.#stream.pause()
   }
@@ -82,7 +81,8 @@ export class FrameReader {
     }
     this.#isBusy = false
     if (this.#failure !== undefined && !this.#isOver) this.#fail(this.#failure)
-    if (this.#waiting <= READ_AHEAD_BYTES_MAX / 2 && this.#stream.readStatus === 'paused') this.#stream.resume()
+    // However much waits: it is the beginning of a frame, and the rest of it is needed.
+    if (this.#stream.readStatus === 'paused') this.#stream.resume()
   }
 
   readonly #goOn = (): void => {
