@@ -276,9 +276,9 @@ async function show(
   if (template !== undefined) return await template.print(outputs, values.null === true ? '\0' : '\n', view)
   // Bytes have one form, and a command that saves them in files does so whatever the encoding.
   if (command.output === 'bytes' && command.render !== undefined) return await command.render(outputs, view)
-  if (encoding === 'json') return await renderJson(outputs, view)
+  if (encoding === 'json') return await renderJson(outputs, view, command.progressOf)
   if (encoding === 'xml') return await renderXml(outputs, 'Output', view)
-  if (command.render === undefined) return await renderJson(outputs, view)
+  if (command.render === undefined) return await renderJson(outputs, view, command.progressOf)
   await command.render(outputs, view)
 }
 

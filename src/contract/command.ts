@@ -63,10 +63,18 @@ export interface Caller {
   readonly signal: AbortSignal
 }
 
+/** How far a piece of work is: `done` of `total`, both in `unit`; total unknown: undefined. */
+export interface ProgressState {
+  readonly label?: string
+  readonly done: number
+  readonly total?: number | undefined
+  readonly unit?: 'bytes' | 'items'
+}
+
 /** A line on the caller's terminal that shows how far a piece of work is. Does nothing when progress is off. */
 export interface Progress {
-  /** Shows `done` of `total` (both in `unit`; total unknown: undefined). Cheap: draws at most ten times a second. */
-  update(state: { label?: string; done: number; total?: number | undefined; unit?: 'bytes' | 'items' }): void
+  /** Cheap: draws at most ten times a second. */
+  update(state: ProgressState): void
   /** Shows what the work waits for, at the end of the line. */
   note?(text: string): void
   /** Takes the line away, so that a result can be printed. */
@@ -156,6 +164,11 @@ export interface Command<P extends Params = Params, O extends Output = Output> {
   run(input: Input<P>, context: Context): AsyncIterable<O>
   /** Runs with the caller: takes what is to be kept there (`add --to-car`) out of what `run` yields, and hands on the rest. */
   receive?(outputs: AsyncIterable<O>, input: Input<P>, caller: Caller): AsyncIterable<O>
+  /**
+   * Returns what a record says of progress when it says nothing else: with --json too the progress line shows it, and
+   * the result does not have it.
+   */
+  progressOf?(output: O): ProgressState | undefined
   /** Runs with the caller: turns what `run` yields into text. The default prints each record as JSON, bytes as they are. */
   render?(outputs: AsyncIterable<O>, view: View<P>): Promise<void>
 }

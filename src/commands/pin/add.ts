@@ -1,5 +1,5 @@
 import type { CID } from 'multiformats/cid'
-import { defineCommand } from '../../contract/command.ts'
+import { defineCommand, type ProgressState } from '../../contract/command.ts'
 import { parseExpiry, parseLabels } from '../../contract/expiry.ts'
 import { argumentList, choice, flag, text, texts } from '../../contract/params.ts'
 
@@ -73,10 +73,12 @@ export const pinAdd = defineCommand({
     await announceRoots(node, roots, { ...input, pinned: true, isFatal: false }, { signal })
     yield { Pins: pinned } as Added
   },
+  progressOf,
   async render(outputs, { input, out, progress }) {
-    for await (const { Pins, Progress, Bytes } of outputs) {
+    for await (const output of outputs) {
+      const { Pins } = output
       if (Pins === undefined) {
-        progress.update({ label: `Fetched/Processed ${Progress} nodes`, done: Bytes ?? 0, unit: 'bytes' })
+        progress.update(progressOf(output) ?? { done: 0 })
         continue
       }
       await progress.clear()
@@ -84,6 +86,10 @@ export const pinAdd = defineCommand({
     }
   },
 })
+
+function progressOf({ Pins, Progress, Bytes = 0 }: Added): ProgressState | undefined {
+  return Pins === undefined ? { label: `Fetched/Processed ${Progress} nodes`, done: Bytes, unit: 'bytes' } : undefined
+}
 
 /** Counts blocks, and reports them twice a second for as long as the work goes on. */
 class Reports {
