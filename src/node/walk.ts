@@ -6,6 +6,8 @@ import { exactKey } from './dag-walk.ts'
 
 /** How many links of a node are looked up together. */
 const BATCH_MAX = 64
+/** The same where some are missing: all are asked for at once, so that a far peer is not waited for again and again. */
+const FETCHED_BATCH_MAX = 512
 /** Deeper nodes are read one by one, so that what is read ahead stays bounded. */
 const AHEAD_DEPTH_MAX = 8
 
@@ -136,14 +138,23 @@ class Frame {
 
   async #begin(): Promise<void> {
     await this.close()
-    const links = this.links.slice(this.at, this.at + (this.depth > AHEAD_DEPTH_MAX ? 1 : BATCH_MAX))
-    const cids = links.map(link => link.cid)
+    const isDeep = this.depth > AHEAD_DEPTH_MAX
+    const cids = this.#cidsUpTo(this.at, isDeep ? 1 : BATCH_MAX)
     const known = await this.#blocks.statMany(cids, this.#options)
+    if (!isDeep && known.includes(undefined)) {
+      const more = this.#cidsUpTo(this.at + cids.length, FETCHED_BATCH_MAX - cids.length)
+      known.push(...(await this.#blocks.statMany(more, this.#options)))
+      cids.push(...more)
+    }
     const batch = cids.map(({ code }, nth) => known[nth] === undefined || !(known[nth].leaf || isLinkless(code)))
     this.#batch = batch
     this.#batchAt = this.at
     const unread = cids.filter((_, nth) => batch[nth] === true)
     if (unread.length > 1) this.#blocksAhead = this.#blocks.getMany(unread, this.#options)[Symbol.asyncIterator]()
+  }
+
+  #cidsUpTo(at: number, count: number): CID[] {
+    return this.links.slice(at, at + count).map(({ cid }) => cid)
   }
 
   async close(): Promise<void> {

@@ -10,6 +10,7 @@ import { INBOUND_STREAMS_MAX } from './bitswap/limits.ts'
 import { PROTOCOLS } from './bitswap/wire.ts'
 import { Fetcher, givenUp, triedText } from './fetcher.ts'
 import { Gateways } from './gateways.ts'
+import { widenWindow } from './muxer.ts'
 import type { BitswapView, ExchangeOptions, Routing } from './network.ts'
 import type { Part, PartContext } from './parts.ts'
 import { providerSearch } from './provider-search.ts'
@@ -20,6 +21,8 @@ import { resolveTargets } from './targets.ts'
 const LOOK_AGAIN_MS = 250
 const DIAL_TIMEOUT_MS = 15_000
 const OUTBOUND_STREAMS_MAX = 64
+/** What a peer may send ahead on the only stream that it has open: blocks of far peers should not wait for a window to grow. */
+const FIRST_WINDOW_BYTES = 1024 * 1024
 
 /** Blocks between this node and others. */
 export interface NetworkExchange {
@@ -91,6 +94,10 @@ class LibExchange implements NetworkExchange, AsyncDisposable {
   }
 
   readonly #accept = (stream: Stream, connection: Connection): void => {
+    const isFirst = !connection.streams.some(
+      other => other !== stream && other.direction === 'inbound' && PROTOCOLS.includes(other.protocol),
+    )
+    if (isFirst) widenWindow(stream, FIRST_WINDOW_BYTES)
     this.#bitswap.accept(stream, connection.remotePeer.toString())
   }
 

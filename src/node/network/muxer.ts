@@ -1,5 +1,5 @@
 import { yamux } from '@chainsafe/libp2p-yamux'
-import type { CreateStreamOptions, StreamMuxer, StreamMuxerFactory } from '@libp2p/interface'
+import type { CreateStreamOptions, Stream, StreamMuxer, StreamMuxerFactory } from '@libp2p/interface'
 import { assumeProtocol, isAssumed } from './assumed-protocol.ts'
 import { closedWhenSilent } from './keep-alive.ts'
 import type { Components } from './parts.ts'
@@ -78,6 +78,13 @@ function sayLess(stream: Inside): void {
     if (stream.state === ESTABLISHED && stream.recvWindowCapacity > stream.recvWindow / 2) return
     update()
   }
+}
+
+/** Lets the other end send so many bytes ahead, without its window having grown to that over round trips. */
+export function widenWindow(stream: Stream, bytes: number): void {
+  if (!isInside(stream) || stream.recvWindow >= bytes) return
+  stream.recvWindow = bytes
+  stream.sendWindowUpdate()
 }
 
 function isInside(value: unknown): value is Inside {

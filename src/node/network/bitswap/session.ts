@@ -5,8 +5,11 @@ import type { BitswapClient, PeerClient, Wanted } from './client.ts'
 const TICK_MS = 250
 /** Wants that everybody is asked for at a time, while nobody is known to have them. */
 const BROADCAST_MAX = 64
-const WINDOW_FIRST = 32
+const WINDOW_FIRST = 64
 const WINDOW_MAX = 768
+/** Answers that take longer come from afar: the window grows faster, so that a few round trips fill the line. */
+const FAR_MS = 50
+const FAR_GROWTH = 4
 /** A peer that has kept a want for so long is slow: another one that may have the block is asked too. */
 const SLOW_MS = 3000
 /** After so many DONT_HAVE in a row a peer is not asked by this session any longer. */
@@ -328,7 +331,7 @@ export class Session {
         const took = now - want.askedAt
         peer.latencyMs = peer.latencyMs === 0 ? took : peer.latencyMs * 0.8 + took * 0.2
         // The window grows while answers come quickly, as that of TCP does.
-        if (took < 1000) peer.window = Math.min(WINDOW_MAX, peer.window + 1)
+        if (took < 1000) peer.window = Math.min(WINDOW_MAX, peer.window + (took > FAR_MS ? FAR_GROWTH : 1))
         else if (took > SLOW_MS) peer.window = Math.max(WINDOW_FIRST, Math.floor(peer.window * 0.75))
       }
     }
