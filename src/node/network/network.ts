@@ -3,7 +3,8 @@ import type { Waiting } from '../../repo/roles.ts'
 import type { Exchange, FetchState } from '../exchange.ts'
 import type { PeerAnswer } from './bitswap/question.ts'
 import type { ProvideSettings } from './provide-settings.ts'
-import type { KeyspaceNetwork, SweepState } from './sweep.ts'
+import type { KeyspaceNetwork } from './regional-provider.ts'
+import type { SweepState } from './sweep.ts'
 
 /** The node's side of the network: libp2p and the protocols on it. Peers are named by their ids, as text. */
 export interface Network extends AsyncDisposable {

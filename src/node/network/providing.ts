@@ -7,6 +7,7 @@ import type { BitswapView, ProvideStat, Providing, Routing } from './network.ts'
 import type { Part, PartContext } from './parts.ts'
 import { dagHere, provideKeys } from './provide-keys.ts'
 import { type ProvideSettings, provideSettings } from './provide-settings.ts'
+import { RegionalProvider } from './regional-provider.ts'
 import { Sweep, type SweepState } from './sweep.ts'
 import { overEach } from './workers.ts'
 
@@ -34,6 +35,10 @@ const QUIET_WAIT_MS_MAX = 10_000
 const QUIET_LOOK_MS = 250
 /** Keys that are taken from the queue in one step. */
 const DONE_MAX = 64
+/** When so many wait, they are provided by regions of the keyspace, and not with a lookup for each. */
+const TOGETHER_MIN = 64
+/** Keys that are held at a time. */
+const GATHERED_MAX = 16_384
 
 /** Returns what tells others, through routing, what this node has. In a daemon it works on, by itself. */
 export async function createProviding(
@@ -60,6 +65,7 @@ class Provider implements Providing {
   #connectedSince: number | undefined
   #counts = { provided: 0, records: 0, failed: 0, reprovided: 0, ongoing: 0, reproviding: 0, durationMs: 0 }
   #sweeps: readonly Sweep<unknown>[] = []
+  #regional: readonly RegionalProvider<unknown>[] = []
   #last: { readonly at: number; readonly durationMs: number; readonly keys: number } | undefined
 
   constructor(
@@ -98,6 +104,9 @@ class Provider implements Providing {
       this.wake()
     })
     const isAlone = (): boolean => libp2p.getConnections().length === 0
+    const { repo } = this.#context.node
+    const has = (cid: CID): Promise<boolean> => repo.blocks.has(cid)
+    this.#regional = this.#routing.keyspaces().map(keyspace => new RegionalProvider(keyspace, { has, signal }))
     void this.#forever('provide', isAlone, () => this.#provideQueued())
     if (this.#settings.intervalMs === 0) return
     if (this.#settings.isSweeping) {
@@ -200,26 +209,76 @@ class Provider implements Providing {
     const { node, signal } = this.#context
     if (!this.#mayTry()) return
     const done = new Map<string, undefined>()
+    let gathered: CID[] = []
+    const provide = async (): Promise<void> => {
+      const some = gathered
+      gathered = []
+      await this.#provideMany(some, signal)
+    }
     const forget = async (): Promise<void> => {
+      if (done.size === 0) return
+      for (const sweep of this.#sweeps) sweep.noteKeys()
       await node.repo.values.batch(done)
       done.clear()
     }
     try {
-      for await (const { key, cid, scope } of queuedProvides(node.repo.values)) {
-        // Whoever looks for what was added looks for its root; what lies below must not hinder who fetches it.
-        const cids = scope === 'dag' ? this.#paced(dagHere(node.repo, cid, { signal }), QUEUE_PACE_MS, signal) : [cid]
-        await overEach(cids, this.#settings.workers, each => this.#provideHere(each, signal))
-        done.set(key, undefined)
+      const finished: string[] = []
+      const finish = async (): Promise<void> => {
+        await provide()
+        for (const key of finished.splice(0)) done.set(key, undefined)
         if (done.size >= DONE_MAX) await forget()
       }
+      for await (const { key, cid, scope } of queuedProvides(node.repo.values)) {
+        for await (const each of scope === 'dag' ? dagHere(node.repo, cid, { signal }) : [cid]) {
+          gathered.push(each)
+          if (gathered.length >= GATHERED_MAX) await provide()
+        }
+        finished.push(key)
+        if (gathered.length >= TOGETHER_MIN) await finish()
+      }
+      await finish()
       this.#retryMs = RETRY_MIN_MS
     } catch (error) {
       // Nobody is there, most likely: what is in the queue waits.
       if (!(error instanceof Failure) || signal.aborted) throw error
       this.#delay()
     } finally {
-      if (done.size > 0) await forget()
+      await forget()
     }
+  }
+
+  /** Provides the first few, the root among them, at once: whoever looks for what was added looks for that. */
+  async #provideMany(cids: readonly CID[], signal: AbortSignal): Promise<void> {
+    const rest = cids.slice(UNPACED_MAX)
+    const regional = cids.length < TOGETHER_MIN ? [] : this.#regional.filter(({ network }) => !network.isEmpty())
+    const pays = await Promise.all(regional.map(provider => provider.pays(rest)))
+    const isTogether = pays.length > 0 && pays.every(each => each)
+    const single = this.#paced(isTogether ? cids.slice(0, UNPACED_MAX) : cids, QUEUE_PACE_MS, signal)
+    await overEach(single, this.#settings.workers, cid => this.#provideHere(cid, signal))
+    if (isTogether) await this.#provideByRegions(regional, rest, signal)
+  }
+
+  async #provideByRegions(
+    regional: readonly RegionalProvider<unknown>[],
+    cids: readonly CID[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    let told = 0
+    const began = performance.now()
+    this.#counts.ongoing += cids.length
+    try {
+      for (const provider of regional) {
+        const done = await provider.provideAll(cids, () => this.#quiet(signal))
+        told = Math.max(told, done.told)
+        this.#counts.records += done.records
+        this.#counts.failed += done.failed
+      }
+    } finally {
+      this.#counts.ongoing -= cids.length
+    }
+    if (told === 0) throw new Failure('network', 'no peer took the provider records')
+    this.#counts.provided += told
+    this.#counts.durationMs += performance.now() - began
   }
 
   async #provideHere(cid: CID, signal: AbortSignal): Promise<void> {
@@ -322,7 +381,7 @@ class Provider implements Providing {
   }
 
   /** Yields the first few at once, and waits before each of the others; what is fetched and served goes first. */
-  async *#paced(cids: AsyncIterable<CID>, paceMs: number, signal: AbortSignal): AsyncIterable<CID> {
+  async *#paced(cids: AsyncIterable<CID> | Iterable<CID>, paceMs: number, signal: AbortSignal): AsyncIterable<CID> {
     let count = 0
     for await (const cid of cids) {
       count += 1

@@ -19,11 +19,11 @@ import type {
 import type { Part, PartBase, PartContext, Services } from './parts.ts'
 import type { DirectProvider } from './provide-direct.ts'
 import { addressesOf, PROVIDER_EVENT, queryEvent } from './query-events.ts'
+import type { KeyspaceNetwork } from './regional-provider.ts'
 import { type Neighbour, placeOf } from './regions.ts'
 import { type Method, type RoutingSetup, routingSetup } from './routing-config.ts'
 import { whenReady } from './routing-ready.ts'
 import { readTable } from './routing-tables.ts'
-import type { KeyspaceNetwork } from './sweep.ts'
 
 const SERVICES: Readonly<Record<DhtName, string>> = { wan: 'wanDht', lan: 'lanDht' }
 const PROVIDERS_DEFAULT = 20

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import type { CID } from 'multiformats/cid'
 import { sampleBlock } from '../../repo/blocks.suite.ts'
+import { type KeyspaceNetwork, RegionalProvider } from './regional-provider.ts'
 import {
   compareDistance,
   exploreRegion,
@@ -13,7 +14,7 @@ import {
   prefixText,
   sharedBits,
 } from './regions.ts'
-import { type KeyspaceNetwork, Sweep, type SweepOptions } from './sweep.ts'
+import { Sweep, type SweepOptions } from './sweep.ts'
 
 const K = 20
 
@@ -196,4 +197,58 @@ test('what cannot be explored is due still; what is gone is not provided', async
   network.fails = false
   await sweep.step()
   assert.equal(told, CIDS.length - 500)
+})
+
+test('many keys that wait together reach those who are closest, with a few lookups a region', async () => {
+  const network = new TestNetwork(400)
+  const { signal } = new AbortController()
+  const gone = String(CIDS[7])
+  const provider = new RegionalProvider(network, { has: async cid => String(cid) !== gone, signal })
+  assert.equal(await provider.pays(CIDS), true)
+  assert.equal(await provider.pays(CIDS.slice(0, 10)), false)
+  assert.equal(await provider.pays([]), false)
+  let rests = 0
+  const { told, failed, records, reached } = await provider.provideAll(CIDS, async () => {
+    rests += 1
+  })
+  assert.deepEqual([told, failed, records], [CIDS.length - 1, 0, (CIDS.length - 1) * K])
+  for (const cid of CIDS) {
+    const wanted = String(cid) === gone ? [] : network.closest(placeOf(cid.multihash.bytes)).map(({ id }) => id)
+    assert.deepEqual([...(network.records.get(String(cid)) ?? [])].sort(), wanted.sort())
+  }
+  assert.ok(network.lookups < CIDS.length / 10, `${network.lookups} lookups for ${CIDS.length} keys`)
+  assert.ok(rests > 5 && reached.length > 300)
+})
+
+test('in a network that is small one lookup is enough for all keys; where nobody answers it fails', async () => {
+  const network = new TestNetwork(9)
+  const options = { has: async () => true, signal: new AbortController().signal }
+  const provider = new RegionalProvider(network, options)
+  assert.equal(await provider.pays(CIDS.slice(0, 64)), true)
+  const rest = async (): Promise<void> => undefined
+  const { told, records } = await provider.provideAll(CIDS.slice(0, 300), rest)
+  assert.deepEqual([told, records, network.lookups], [300, 2_700, 1])
+  network.fails = true
+  await assert.rejects(new RegionalProvider(network, options).provideAll(CIDS, rest), /nobody/)
+})
+
+test('with nothing to provide it rests, until there is something', async () => {
+  const network = new TestNetwork(50)
+  const cids: CID[] = []
+  const sweep = new Sweep(
+    network,
+    optionsOf(new TestValues(), 3_600_000, {
+      keys: async function* () {
+        yield* cids
+      },
+    }),
+  )
+  assert.equal(sweep.isResting, false)
+  await sweep.step()
+  assert.equal(sweep.isResting, true)
+  cids.push(...CIDS.slice(0, 3))
+  sweep.noteKeys()
+  assert.equal(sweep.isResting, false)
+  await sweep.step()
+  assert.equal(network.records.size, 3)
 })

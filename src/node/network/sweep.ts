@@ -2,43 +2,11 @@ import { setTimeout as later } from 'node:timers/promises'
 import type { CID } from 'multiformats/cid'
 import { Breath } from '../../repo/pause.ts'
 import type { Values } from '../../repo/roles.ts'
-import {
-  exploreRegion,
-  fractionOf,
-  isIn,
-  keepersOf,
-  type Lookup,
-  type Neighbour,
-  type Place,
-  placeOf,
-  prefixText,
-  type Region,
-} from './regions.ts'
-import { overEach } from './workers.ts'
+import { type Key, type KeyspaceNetwork, PAUSE_MS, RegionalProvider } from './regional-provider.ts'
+import { fractionOf, isIn, type Place, placeOf, prefixText, type Region } from './regions.ts'
 
 /** Keys that are held at a time; to find the next ones all keys are looked through again. */
 const HELD_MAX = 16_384
-/** Peers that are sent records at a time. */
-const PEERS_AT_ONCE = 8
-/** Keys that are provided in one go, and the pause behind them: what fetches and serves must not notice. */
-const KEYS_AT_ONCE = 256
-const PAUSE_MS = 100
-/** A region that was explored is taken to be as it was for so long. */
-const KNOWN_MS = 60_000
-
-/** A DHT, as far as providing needs it. */
-export interface KeyspaceNetwork<P> {
-  readonly name: string
-  /** Peers that keep a record. */
-  readonly replication: number
-  isEmpty(): boolean
-  lookup(name: Uint8Array, signal: AbortSignal): ReturnType<Lookup<P>>
-  /** Tells a peer that this node has blocks. Returns how many records went out. */
-  send(peer: P, cids: readonly CID[], signal: AbortSignal): Promise<number>
-  /** Notes that this node has told others of a block. */
-  announced(cid: CID): Promise<void>
-}
-
 export interface SweepOptions {
   readonly values: Pick<Values, 'get' | 'put'>
   /** Yields all that is to be provided. */
@@ -68,11 +36,6 @@ export interface SweepState {
   readonly isProviding: boolean
 }
 
-interface Key {
-  readonly cid: CID
-  readonly place: Place
-}
-
 /** What was done in a cycle; bits and peers of regions are sums over them. */
 interface Counted {
   readonly keys: number
@@ -91,6 +54,7 @@ const START: Place = new Uint8Array(32)
  */
 export class Sweep<P> {
   readonly #network: KeyspaceNetwork<P>
+  readonly #provider: RegionalProvider<P>
   readonly #options: SweepOptions
   readonly #stateKey: string
   #start: number | undefined
@@ -99,16 +63,18 @@ export class Sweep<P> {
   /** The first cycle of a repo is not spread: nobody knows of its keys yet. */
   #isFirst = false
   #held: Key[] = []
-  #region: { readonly region: Region<P>; readonly until: number } | undefined
   #count = { keys: 0, regions: 0, bits: 0, regionPeers: 0, began: 0 }
   #counted: Region<P> | undefined
   readonly #peers = new Set<string>()
   readonly #reached = new Set<string>()
   #last: (Counted & { readonly at: number; readonly ms: number }) | undefined
   #isProviding = false
+  /** There was nothing to provide when it was last looked for. */
+  #foundNothing = false
 
   constructor(network: KeyspaceNetwork<P>, options: SweepOptions) {
     this.#network = network
+    this.#provider = new RegionalProvider(network, options)
     this.#options = options
     this.#stateKey = `/local/reprovide/sweep/${network.name}`
   }
@@ -144,10 +110,15 @@ export class Sweep<P> {
 
   /** True while there is nobody to tell, or nothing is due. */
   get isResting(): boolean {
-    if (this.#network.isEmpty()) return true
+    if (this.#network.isEmpty() || this.#foundNothing) return true
     const [head] = this.#held
     if (this.#next === undefined || this.#isFirst) return false
     return Date.now() < (head === undefined ? (this.#start ?? 0) : this.#dueAt(head))
+  }
+
+  /** Says that there are keys now: they are looked for again soon. */
+  noteKeys(): void {
+    this.#foundNothing = false
   }
 
   /** Provides the regions whose time has come. Throws where a region cannot be explored; it is due then still. */
@@ -204,6 +175,7 @@ export class Sweep<P> {
     this.#counted = undefined
     this.#peers.clear()
     this.#reached.clear()
+    this.#foundNothing = isEmpty
     // With nothing to provide this is met again and again: it would wake the disk each time.
     if (isEmpty) return false
     await values.put(this.#stateKey, encodeState(this.#start, START, this.#isFirst))
@@ -235,25 +207,15 @@ export class Sweep<P> {
 
   /** Provides the keys of the region that a key lies in, and returns the place behind the last of them. */
   async #provideAt(head: Key): Promise<Place> {
-    const region = await this.#regionOf(head)
+    const region = await this.#provider.regionOf(head)
     this.#countRegion(region)
-    let count = 0
-    while (count < Math.min(KEYS_AT_ONCE, this.#held.length) && isIn(region, this.#held[count]?.place ?? START))
-      count += 1
-    const keys = this.#held.slice(0, Math.max(1, count))
-    await this.#provide(region, keys)
-    this.#held = this.#held.slice(keys.length)
-    return behind(keys.at(-1)?.place ?? head.place)
-  }
-
-  async #regionOf({ cid, place }: Key): Promise<Region<P>> {
-    const known = this.#region
-    if (known !== undefined && Date.now() < known.until && isIn(known.region, place)) return known.region
-    const { signal } = this.#options
-    const lookup: Lookup<P> = name => this.#network.lookup(name, signal)
-    const region = await exploreRegion(cid.multihash.bytes, lookup, this.#network.replication)
-    this.#region = { region, until: Date.now() + KNOWN_MS }
-    return region
+    const { count, reached, ...told } = await this.#provider.provideFirst(region, this.#held)
+    for (const id of reached) this.#reached.add(id)
+    this.#count.keys += told.told
+    this.#options.onProvided(told)
+    const last = this.#held[count - 1] ?? head
+    this.#held = this.#held.slice(count)
+    return behind(last.place)
   }
 
   /** Once for each cycle, however often it is explored anew. */
@@ -264,39 +226,6 @@ export class Sweep<P> {
     this.#count.bits += region.bits
     this.#count.regionPeers += region.peers.length
     for (const { id } of region.peers) this.#peers.add(id)
-  }
-
-  async #provide(region: Region<P>, keys: readonly Key[]): Promise<void> {
-    const { signal, has, onProvided } = this.#options
-    const shares = new Map<string, { readonly neighbour: Neighbour<P>; readonly cids: CID[] }>()
-    const breath = new Breath()
-    const here: CID[] = []
-    for (const { cid, place } of keys) {
-      if (!(await has(cid))) continue
-      here.push(cid)
-      for (const neighbour of keepersOf(region, place, this.#network.replication)) {
-        const share = shares.get(neighbour.id)
-        if (share === undefined) shares.set(neighbour.id, { neighbour, cids: [cid] })
-        else share.cids.push(cid)
-      }
-      if (breath.due) await breath.take(signal)
-    }
-    const told = new Set<CID>()
-    let records = 0
-    await overEach(shares.values(), PEERS_AT_ONCE, async ({ neighbour, cids }) => {
-      try {
-        const sent = await this.#network.send(neighbour.peer, cids, signal)
-        records += sent
-        if (sent > 0) this.#reached.add(neighbour.id)
-        for (const cid of cids.slice(0, sent)) told.add(cid)
-      } catch {
-        // Others keep the records of this peer's keys, too; the counts tell.
-        signal.throwIfAborted()
-      }
-    })
-    for (const cid of told) await this.#network.announced(cid)
-    this.#count.keys += told.size
-    onProvided({ told: told.size, failed: here.length - told.size, records })
   }
 }
 
