@@ -106,7 +106,8 @@ class Provider implements Providing {
     const isAlone = (): boolean => libp2p.getConnections().length === 0
     const { repo } = this.#context.node
     const has = (cid: CID): Promise<boolean> => repo.blocks.has(cid)
-    this.#regional = this.#routing.keyspaces().map(keyspace => new RegionalProvider(keyspace, { has, signal }))
+    const keyspaces = this.#settings.isSweeping ? this.#routing.keyspaces() : []
+    this.#regional = keyspaces.map(keyspace => new RegionalProvider(keyspace, { has, signal }))
     void this.#forever('provide', isAlone, () => this.#provideQueued())
     if (this.#settings.intervalMs === 0) return
     if (this.#settings.isSweeping) {

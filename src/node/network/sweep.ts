@@ -128,7 +128,11 @@ export class Sweep<P> {
     if (this.#next === undefined) await this.#load()
     for (;;) {
       signal.throwIfAborted()
-      if (this.#held.length === 0) this.#held = await this.#keysFrom(this.#next ?? START)
+      if (this.#held.length === 0) {
+        const from = this.#next ?? START
+        this.#held = await this.#keysFrom(from)
+        this.#foundNothing = this.#held.length === 0 && Buffer.compare(from, START) === 0
+      }
       const [head] = this.#held
       if (head === undefined) {
         if (!(await this.#endCycle())) return
@@ -175,7 +179,6 @@ export class Sweep<P> {
     this.#counted = undefined
     this.#peers.clear()
     this.#reached.clear()
-    this.#foundNothing = isEmpty
     // With nothing to provide this is met again and again: it would wake the disk each time.
     if (isEmpty) return false
     await values.put(this.#stateKey, encodeState(this.#start, START, this.#isFirst))
