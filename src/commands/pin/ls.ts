@@ -103,8 +103,7 @@ export const pinLs = defineCommand({
   },
   async render(outputs, { input, out }) {
     for await (const output of outputs) {
-      const pins = 'Cid' in output ? [output] : Object.entries(output.Keys ?? {}).map(fromKey)
-      for (const pin of pins) {
+      for (const pin of 'Cid' in output ? [output] : pinsOf(output)) {
         if (input.quiet) await out.write(`${pin.Cid}\n`)
         else await out.write(`${[pin.Cid, pin.Type, ...restOf(pin, input.long)].join(' ')}\n`)
       }
@@ -147,14 +146,27 @@ function listed(Cid: string, Type: string, Name: string, { expires, labels }: Ma
 
 /** Returns the pins as one record, sorted by CID; without any it is empty. */
 async function collect(pins: AsyncIterable<Listed>): Promise<List> {
-  const found: [string, Omit<Listed, 'Cid'>][] = []
-  for await (const { Cid, Name = '', ...rest } of pins) found.push([Cid, { ...rest, Name }])
-  if (found.length === 0) return {}
-  return { Keys: Object.fromEntries(found.sort(([one], [other]) => (one < other ? -1 : 1))) }
+  const found = new Map<string, Omit<Listed, 'Cid'>>()
+  /** Most are alike but for their CID: there may be millions. */
+  const plain = new Map<string, Omit<Listed, 'Cid'>>()
+  for await (const { Cid, Name = '', ...rest } of pins) {
+    const isPlain = Name === '' && rest.Expires === undefined && rest.Labels === undefined
+    const value = (isPlain ? plain.get(rest.Type) : undefined) ?? { ...rest, Name }
+    if (isPlain) plain.set(rest.Type, value)
+    found.set(Cid, value)
+  }
+  if (found.size === 0) return {}
+  const Keys: Record<string, Omit<Listed, 'Cid'>> = {}
+  for (const cid of [...found.keys()].sort()) Keys[cid] = found.get(cid) ?? { Type: '', Name: '' }
+  return { Keys }
 }
 
-function fromKey([Cid, pin]: [string, Omit<Listed, 'Cid'>]): Listed {
-  return { Cid, ...pin }
+/** Yields the pins of a record, one at a time. */
+function* pinsOf({ Keys = {} }: List): Generator<Listed> {
+  for (const Cid in Keys) {
+    const pin = Keys[Cid]
+    if (pin !== undefined) yield { Cid, ...pin }
+  }
 }
 
 function restOf({ Name = '', Expires, Labels }: Listed, long: boolean): string[] {
