@@ -1,4 +1,5 @@
 import type { CID } from 'multiformats/cid'
+import { nameFromBytes } from '../contract/surrogate-escape.ts'
 import { cidFromBytes, DEPTH_MAX, malformed, NODE_BYTES_MAX } from './dag-model.ts'
 
 const TAG_LINK = 42
@@ -12,6 +13,8 @@ export class CborReader {
   major = 0
   /** The low five bits of the head that was read last. */
   info = 0
+  /** Where the text or bytes that were stepped over last begin. */
+  text = 0
 
   constructor(bytes: Uint8Array) {
     if (bytes.length > NODE_BYTES_MAX) throw malformed('cbor', `larger than ${NODE_BYTES_MAX} bytes`)
@@ -93,28 +96,75 @@ export class CborReader {
 
 /** Returns the links of a dag-cbor block in the order in which they stand, without building its objects. */
 export function linksOfDagCbor(bytes: Uint8Array): CID[] {
+  // Keys in the order of dag-cbor are all different. Only where they are not in order each is kept and looked for.
+  return scan(bytes, () => new OrderedKeys()) ?? scan(bytes, () => new AnyKeys()) ?? []
+}
+
+/** The keys of a map that is open. */
+interface Keys {
+  /** Takes the next key. Returns false when it cannot be told whether it was there before. */
+  add(bytes: Uint8Array, from: number, to: number): boolean
+}
+
+class OrderedKeys implements Keys {
+  #from = 0
+  #to = -1
+
+  add(bytes: Uint8Array, from: number, to: number): boolean {
+    const length = this.#to - this.#from
+    const isLater =
+      to - from > length || (to - from === length && compareBytes(bytes, { from, length }, this.#from) > 0)
+    this.#from = from
+    this.#to = to
+    return isLater
+  }
+}
+
+class AnyKeys implements Keys {
+  readonly #keys = new Set<string>()
+
+  add(bytes: Uint8Array, from: number, to: number): boolean {
+    // As text, which is how they are read: names that differ in bytes that are no UTF-8 differ there too.
+    const key = nameFromBytes(bytes.subarray(from, to))
+    if (this.#keys.has(key)) throw malformed('cbor', `duplicate map key ${JSON.stringify(key)}`)
+    this.#keys.add(key)
+    return true
+  }
+}
+
+function compareBytes(bytes: Uint8Array, { from, length }: { from: number; length: number }, other: number): number {
+  for (let i = 0; i < length; i += 1) {
+    const difference = (bytes[from + i] ?? 0) - (bytes[other + i] ?? 0)
+    if (difference !== 0) return difference
+  }
+  return 0
+}
+
+/** Returns the links; undefined when keys could not be told apart. */
+function scan(bytes: Uint8Array, openKeys: () => Keys): CID[] | undefined {
   const reader = new CborReader(bytes)
   const links: CID[] = []
   // For each open list or map, how many items are still to come. A map of n entries has 2n, keys at the even places.
   const left: number[] = []
-  const isMap: boolean[] = []
+  const keys: (Keys | undefined)[] = []
   let items = 1
-  let map = false
+  let map: Keys | undefined
   for (;;) {
     while (items === 0 && left.length > 0) {
       items = left.pop() ?? 0
-      map = isMap.pop() ?? false
+      map = keys.pop()
     }
     if (items === 0) break
-    const isKey = map && items % 2 === 0
+    const isKey = map !== undefined && items % 2 === 0
     items -= 1
     const count = scanItem(reader, links, isKey)
+    if (isKey && map?.add(bytes, reader.text, reader.at) === false) return undefined
     if (count < 0) continue
     if (left.length >= DEPTH_MAX) throw malformed('cbor', `nested more than ${DEPTH_MAX} deep`)
     left.push(items)
-    isMap.push(map)
-    map = reader.major === 5
-    items = map ? count * 2 : count
+    keys.push(map)
+    map = reader.major === 5 ? openKeys() : undefined
+    items = map === undefined ? count : count * 2
   }
   if (reader.at !== bytes.length) throw malformed('cbor', 'unexpected content after the end')
   return links
@@ -134,7 +184,7 @@ function scanItem(reader: CborReader, links: CID[], isKey: boolean): number {
   switch (reader.major) {
     case 2:
     case 3:
-      reader.take(value)
+      reader.text = reader.take(value)
       return -1
     case 4:
     case 5:

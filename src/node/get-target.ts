@@ -13,7 +13,7 @@ import {
   writeThrough,
 } from './get-files.ts'
 import { pathOf, sweepParts } from './part-files.ts'
-import type { TarHeader } from './tar.ts'
+import { ENTRY_PATH_LENGTH_MAX, type TarHeader } from './tar.ts'
 import type { TarEntry } from './untar.ts'
 
 const FOLDER_MODE = 0o755
@@ -108,6 +108,7 @@ export class GetTarget implements Disposable {
 
   async #addBelow(entry: TarEntry, rootName: string): Promise<void> {
     const { header } = entry
+    if (header.name.length > ENTRY_PATH_LENGTH_MAX) throw refused(`${header.name.slice(0, 64)}…`)
     const [first, ...names] = header.name.split('/')
     const isClean = names.every(name => name !== '' && name !== '.' && name !== '..')
     if (first !== rootName || names.length === 0 || !isClean) throw refused(header.name)

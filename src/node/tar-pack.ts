@@ -6,7 +6,7 @@ import type { PbLink } from './dag-pb.ts'
 import { listDirectory } from './directory.ts'
 import { readFile } from './file-reader.ts'
 import type { KeptFiles } from './kept-files.ts'
-import { encodeTarHeader, paddingOf, TAR_BLOCK_BYTES, type TarHeader, type TarTime } from './tar.ts'
+import { ENTRY_PATH_LENGTH_MAX, encodeTarHeader, paddingOf, TAR_BLOCK_BYTES, type TarHeader, type TarTime } from './tar.ts'
 import { type DirectoryEntry, entryOf, type FileEntry, openEntry, type UnixfsEntry } from './unixfs-entry.ts'
 
 /** Small pieces are put together up to this size. */
@@ -106,6 +106,7 @@ class Folder {
     if (link === undefined) return undefined
     checkName(link.link.name)
     const { cid, name } = link.link
+    if (this.#path.length + name.length >= ENTRY_PATH_LENGTH_MAX) throw tooDeep(this.#path)
     const entry = link.bytes === undefined ? undefined : entryOf(cid, link.bytes)
     return {
       entry: entry ?? (await openEntry(this.#blocks, cid, this.#options)),
@@ -129,6 +130,11 @@ class Folder {
     await this.#read?.return?.()
     await this.#links.return?.()
   }
+}
+
+function tooDeep(path: string): Failure {
+  const message = `${path.slice(0, 64)}…: folders are nested so deep that a path is longer than ${ENTRY_PATH_LENGTH_MAX}`
+  return new Failure('failed', message, { hint: 'save the DAG as it is with: tsipfs dag export' })
 }
 
 function checkName(name: string): void {

@@ -12,6 +12,11 @@ export const EXTENDED_BYTES_MAX = 1024 * 1024
 
 const OCTAL_11_MAX = 8 ** 11 - 1
 const NAME_BYTES_MAX = 100
+/**
+ * Each entry has its whole path before it: of folders in folders without end the paths alone would be larger than all else.
+ * The system takes half of this at once.
+ */
+export const ENTRY_PATH_LENGTH_MAX: number = 8 * 1024
 const MAGIC = 'ustar\x0000'
 
 export interface TarTime {

@@ -106,8 +106,10 @@ for (const [name, code] of [
     for (let round = 0; round < MUTATIONS; round++) {
       const { cid, bytes } = blocks[round % blocks.length] ?? assert.fail()
       const other = mutated(bytes, random)
-      if (await fails(() => decodeValue(code, other))) refused += 1
-      await fails(() => linksOf(cid, other))
+      const isRefused = await fails(() => decodeValue(code, other))
+      if (isRefused) refused += 1
+      const isRefusedByWalks = await fails(() => linksOf(cid, other))
+      if (code === CODECS['dag-cbor']) assert.equal(isRefusedByWalks, isRefused, Buffer.from(other).toString('hex'))
       if (code === CODECS['dag-pb']) await fails(() => openEntry({ get: async () => other }, cid))
     }
     assert.ok(refused > 0 && refused < MUTATIONS, `${refused} were refused`)
@@ -164,6 +166,21 @@ test('lengths that are only claimed cost nothing', async () => {
     assert.ok(await fails(() => decodeValue(CODECS['dag-cbor'], claimed)))
   }
   assert.ok(process.memoryUsage().rss - before < 32 * 1024 * 1024)
+})
+
+test('a map of dag-cbor with a key twice is refused wherever it is met', async () => {
+  const { cid } = (await blocksOf(CODECS['dag-cbor']))[0] ?? assert.fail()
+  for (const [bytes, refused] of [
+    ['a2616101616102', true],
+    ['a3616101616202616103', true],
+    ['a26162a16161016161a1616101', false],
+    ['a2616101616102ff', true],
+    ['a2606100', true],
+    ['a26001616101', false],
+  ] as const) {
+    assert.equal(await fails(() => linksOf(cid, Buffer.from(bytes, 'hex'))), refused, bytes)
+    assert.equal(await fails(() => decodeValue(CODECS['dag-cbor'], Buffer.from(bytes, 'hex'))), refused, bytes)
+  }
 })
 
 test('a block whose bytes are others is refused, and what came before it stays', async () => {
