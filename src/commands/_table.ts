@@ -18,6 +18,28 @@ export function alignColumns(lines: readonly string[], widthMin: number, padding
   return rows.map((row, nth) => row.map((cell, column) => padded(cell, widths[nth]?.[column])).join(''))
 }
 
+/** Like `alignColumns`, line by line: where all have as many columns no more is held than the lines. */
+export function* alignedLines(lines: readonly string[], widthMin: number, padding = 1): Iterable<string> {
+  const widths: number[] = []
+  for (const [nth, line] of lines.entries()) {
+    const cells = line.split('\t')
+    if (nth > 0 && cells.length !== widths.length) {
+      yield* alignColumns(lines, widthMin, padding)
+      return
+    }
+    for (const [column, cell] of cells.entries()) {
+      widths[column] = Math.max(widths[column] ?? widthMin, lengthOf(cell) + padding)
+    }
+  }
+  // What follows the last tab is left as it is.
+  widths.pop()
+  for (const line of lines) {
+    let text = ''
+    for (const [column, cell] of line.split('\t').entries()) text += padded(cell, widths[column])
+    yield text
+  }
+}
+
 function padded(cell: string, width: number | undefined): string {
   return width === undefined ? cell : cell + ' '.repeat(Math.max(0, width - lengthOf(cell)))
 }

@@ -89,7 +89,7 @@ export const ls = defineCommand({
     if (!input.stream) yield { Objects: objects } as Listed
   },
   async render(outputs, view) {
-    const { alignColumns } = await import('./_table.ts')
+    const { alignedLines } = await import('./_table.ts')
     const { LineWriter } = await import('./_lines.ts')
     const { nameText } = await import('./_escape.ts')
     const named = nameText(view.lineEnd)
@@ -104,7 +104,7 @@ export const ls = defineCommand({
       }
       // Entries that come one by one cannot be aligned with those to come. Programs take tabs, and names with tabs in them.
       const isAligned = view.lineEnd === undefined
-      for (const line of isAligned ? alignColumns(lines, view.input.stream ? 10 : 1) : lines) {
+      for (const line of isAligned ? alignedLines(lines, view.input.stream ? 10 : 1) : lines) {
         const full = text.write(line)
         if (full !== undefined) await full
       }

@@ -1,8 +1,10 @@
 import type { CID } from 'multiformats/cid'
-import { CidError, decodeCid } from './cid.ts'
+import { CidError, decodeCid, formatCid } from './cid.ts'
 import { compareKeys, type DagMap, type DagValue, DEPTH_MAX, isLink, malformed, NODE_BYTES_MAX } from './dag-model.ts'
 
 const INT64_MAX = 0x7fffffffffffffffn
+/** `toString` of a CID would keep the text with it. */
+const AS_THEY_ARE = { cidBase: undefined, upgradeCidV0: false }
 const INT64_MIN = -0x8000000000000000n
 
 /** Returns the value of a DAG-JSON text (`links`), or of plain JSON, in which `{"/": …}` means nothing. */
@@ -221,24 +223,49 @@ export interface JsonOptions {
 export function encodeJson(value: DagValue, options: JsonOptions = {}): Uint8Array {
   const links = options.links ?? true
   const canonical = options.canonical ?? true
-  const parts: string[] = []
-  writeValue(parts, value, 0, links, canonical)
-  if (!canonical && isContainer(value)) parts.push('\n')
-  return new TextEncoder().encode(parts.join(''))
+  const text = new TextBytes()
+  writeValue(text, value, 0, links, canonical)
+  if (!canonical && isContainer(value)) text.push('\n')
+  return text.finish()
+}
+
+const PARTS_MAX = 4096
+
+/** Text that becomes bytes as it grows: a large one is not held as its thousands of parts. */
+class TextBytes {
+  readonly #encoder = new TextEncoder()
+  readonly #done: Uint8Array[] = []
+  #parts: string[] = []
+
+  push(...parts: readonly string[]): void {
+    for (const part of parts) this.#parts.push(part)
+    if (this.#parts.length >= PARTS_MAX) this.#encode()
+  }
+
+  finish(): Uint8Array {
+    this.#encode()
+    const [only] = this.#done
+    return only !== undefined && this.#done.length === 1 ? only : new Uint8Array(Buffer.concat(this.#done))
+  }
+
+  #encode(): void {
+    this.#done.push(this.#encoder.encode(this.#parts.join('')))
+    this.#parts = []
+  }
 }
 
 function isContainer(value: DagValue): boolean {
   return Array.isArray(value) || value instanceof Map
 }
 
-function writeValue(parts: string[], value: DagValue, depth: number, links: boolean, canonical: boolean): void {
+function writeValue(parts: TextBytes, value: DagValue, depth: number, links: boolean, canonical: boolean): void {
   if (value === null || typeof value === 'boolean') parts.push(String(value))
   else if (typeof value === 'bigint') parts.push(integerText(value))
   else if (typeof value === 'number') parts.push(floatText(value))
   else if (typeof value === 'string') parts.push(stringText(value))
   else if (isLink(value)) {
     if (!links) throw malformed('json', 'links cannot be written in plain json')
-    parts.push('{"/":"', value.toString(), '"}')
+    parts.push('{"/":"', formatCid(value, AS_THEY_ARE), '"}')
   } else if (value instanceof Uint8Array) {
     if (!links) throw malformed('json', 'bytes cannot be written in plain json')
     parts.push('{"/":{"bytes":"', base64(value), '"}}')
@@ -249,7 +276,7 @@ function writeValue(parts: string[], value: DagValue, depth: number, links: bool
 }
 
 function writeContainer(
-  parts: string[],
+  parts: TextBytes,
   value: DagValue[] | DagMap,
   depth: number,
   links: boolean,

@@ -243,7 +243,7 @@ class PlainEdit {
   #stat: DirectoryStat
   readonly #estimation: SizeEstimation
   /** Several entries of one name occur in folders that others made. */
-  readonly #links = new Map<string, readonly PbLink[]>()
+  readonly #links = new Map<string, PbLink[]>()
 
   constructor(
     data: Uint8Array,
@@ -261,8 +261,11 @@ class PlainEdit {
     for (const link of links) {
       const others = this.#links.get(link.name)
       // Order matters as long as nothing changes; entries of one name that lie apart are brought together by sorting.
-      if (others !== undefined) this.sorted = false
-      this.#links.set(link.name, others === undefined ? [link] : [...others, link])
+      if (others === undefined) this.#links.set(link.name, [link])
+      else {
+        this.sorted = false
+        others.push(link)
+      }
       this.estimate += linkSize(link, estimation)
     }
   }

@@ -37,23 +37,23 @@ export interface ListOptions extends ShardOptions {
  * With `looksInto` the entries themselves are read, ahead of their turn, for their type and size.
  */
 export async function* listEntries(blocks: ListBlocks, cid: CID, options: ListOptions): AsyncIterable<ListedEntry> {
-  let batch: Link[] = []
-  for await (const link of listLinks(blocks, cid, options)) {
-    if (batch.push(link) < BATCH_MAX) continue
-    yield* describeLinks(blocks, batch, options)
-    batch = []
-  }
-  yield* describeLinks(blocks, batch, options)
-}
-
-async function* listLinks(blocks: ListBlocks, cid: CID, options: ShardOptions): AsyncIterable<Link> {
   const bytes = await blocks.get(cid, options)
-  if (cid.code !== DAG_PB) {
-    yield* await linksOf(cid, bytes)
+  const node = cid.code === DAG_PB ? decodeDagPb(bytes) : undefined
+  const unixfs = node === undefined ? undefined : decodeUnixfs(node.data ?? new Uint8Array(0))
+  if (node !== undefined && unixfs?.type === 'hamt-sharded-directory') {
+    let batch: Link[] = []
+    for await (const link of listDirectory(blocks, node, unixfs, options)) {
+      if (batch.push(link) < BATCH_MAX) continue
+      yield* describeLinks(blocks, batch, options)
+      batch = []
+    }
+    yield* describeLinks(blocks, batch, options)
     return
   }
-  const node = decodeDagPb(bytes)
-  yield* listDirectory(blocks, node, decodeUnixfs(node.data ?? new Uint8Array(0)), options)
+  const links: Link[] = [...(node?.links ?? (await linksOf(cid, bytes)))]
+  // What was described is let go of: there may be tens of thousands.
+  if (node !== undefined) node.links.length = 0
+  while (links.length > 0) yield* describeLinks(blocks, links.splice(0, BATCH_MAX), options)
 }
 
 /** Yields what `listEntries` tells of each link, in their order. */

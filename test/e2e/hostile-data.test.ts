@@ -3,15 +3,19 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import type { CID } from 'multiformats/cid'
+import { CID } from 'multiformats/cid'
 import { Failure } from '../../src/contract/failure.ts'
 import { openCar } from '../../src/node/car-reader.ts'
 import { CidError, decodeCid } from '../../src/node/cid.ts'
 import { CODECS, decodeValue, linksOf } from '../../src/node/codecs.ts'
+import { packCar } from '../../src/node/dag-export.ts'
 import { CarImporter } from '../../src/node/dag-import.ts'
+import { encodeDagPb } from '../../src/node/dag-pb.ts'
+import { digest } from '../../src/node/hash.ts'
+import { encodeUnixfs } from '../../src/node/unixfs.ts'
 import { openEntry } from '../../src/node/unixfs-entry.ts'
 import { memoryBlocks } from '../../src/repo/memory.ts'
-import type { Pins } from '../../src/repo/roles.ts'
+import type { Block, Pins } from '../../src/repo/roles.ts'
 import { Place } from './program.ts'
 
 const MUTATIONS = 5_000
@@ -226,4 +230,57 @@ test('nesting, deep or wide, ends in an answer: in time, and in little memory', 
     assert.ok((performance.now() - since) / 1000 < SECONDS_MAX)
     assert.ok(result.peakBytes < BYTES_MAX, `${words.join(' ')}: ${result.peakBytes >> 20} MiB`)
   }
+})
+
+async function blockOf(code: number, bytes: Uint8Array): Promise<Block> {
+  return { cid: CID.createV1(code, await digest(0x12, bytes)), bytes }
+}
+
+async function* each(blocks: readonly Block[]): AsyncIterable<Block> {
+  yield* blocks
+}
+
+async function carOf(root: CID, blocks: readonly Block[]): Promise<Uint8Array> {
+  return Buffer.concat(await Array.fromAsync(packCar([root], each(blocks), 1024 * 1024)))
+}
+
+test('folders without end, a name forty thousand times, tens of thousands of links: in time, and in little memory', async () => {
+  using place = new Place()
+  await place.ok(['init', '--profile=test'])
+  const within = async (words: readonly string[], status: number, input?: Uint8Array): Promise<string> => {
+    const since = performance.now()
+    const result = await place.run(words, { measure: true, timeoutMs: 2 * SECONDS_MAX * 1000, ...(input && { input }) })
+    assert.equal(result.status, status, `${words.join(' ')}: ${result.stderr}`)
+    assert.ok((performance.now() - since) / 1000 < SECONDS_MAX, words.join(' '))
+    assert.ok(result.peakBytes < BYTES_MAX, `${words.join(' ')}: ${result.peakBytes >> 20} MiB`)
+    return result.stderr
+  }
+  const leaf = await blockOf(CODECS.raw, Buffer.from('leaf'))
+  const folder = (links: readonly { name: string; cid: CID; size: number }[]): Promise<Block> =>
+    blockOf(CODECS['dag-pb'], encodeDagPb({ data: encodeUnixfs({ type: 'directory' }), links }))
+
+  const nested = [leaf]
+  for (let depth = 0; depth < 20_000; depth++) {
+    nested.push(await folder([{ name: 'd', cid: nested.at(-1)?.cid ?? leaf.cid, size: 10 }]))
+  }
+  const top = nested.at(-1)?.cid ?? assert.fail()
+  await within(['dag', 'import'], 0, await carOf(top, nested.toReversed()))
+  for (const words of [['refs', '-r'], ['dag', 'stat'], ['du'], ['tree']]) await within([...words, `${top}`], 0)
+  assert.match(await within(['get', '-o', 'out', `${top}`], 1), /nested so deep/)
+  assert.match(await within(['get', '-a', '-o', 'out.tar', `${top}`], 1), /nested so deep/)
+
+  const same = await folder(Array.from({ length: 40_000 }, () => ({ name: 'same', cid: leaf.cid, size: 4 })))
+  await within(['dag', 'import'], 0, await carOf(same.cid, [same, leaf]))
+  await within(['files', 'cp', `/ipfs/${same.cid}`, '/same'], 0)
+  for (const words of ['ls', 'stat', 'mkdir'])
+    await within(['files', words, words === 'mkdir' ? '/same/x' : '/same'], 0)
+  await within(['files', 'rm', '/same/same'], 0)
+  await within(['refs', `${same.cid}`], 0)
+
+  const link = Buffer.from([0xd8, 0x2a, 0x58, leaf.cid.bytes.length + 1, 0, ...leaf.cid.bytes])
+  const wide = Buffer.concat([Buffer.from([0x99, 0xc3, 0x50]), ...Array.from({ length: 50_000 }, () => link)])
+  const node = await blockOf(CODECS['dag-cbor'], wide)
+  await within(['dag', 'import'], 0, await carOf(node.cid, [node, leaf]))
+  for (const words of [['dag', 'get'], ['refs'], ['ls', '--stream']]) await within([...words, `${node.cid}`], 0)
+  await within(['pin', 'ls'], 0)
 })
