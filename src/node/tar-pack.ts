@@ -6,7 +6,14 @@ import type { PbLink } from './dag-pb.ts'
 import { listDirectory } from './directory.ts'
 import { readFile } from './file-reader.ts'
 import type { KeptFiles } from './kept-files.ts'
-import { ENTRY_PATH_LENGTH_MAX, encodeTarHeader, paddingOf, TAR_BLOCK_BYTES, type TarHeader, type TarTime } from './tar.ts'
+import {
+  ENTRY_PATH_LENGTH_MAX,
+  encodeTarHeader,
+  paddingOf,
+  TAR_BLOCK_BYTES,
+  type TarHeader,
+  type TarTime,
+} from './tar.ts'
 import { type DirectoryEntry, entryOf, type FileEntry, openEntry, type UnixfsEntry } from './unixfs-entry.ts'
 
 /** Small pieces are put together up to this size. */
