@@ -82,7 +82,7 @@ function stopSignal(): AbortSignal {
 declare const Bun: { readonly unsafe: { setJITPolicy?(scale: number): void } } | undefined
 
 /** The executable is built with a JIT that hesitates (scripts/build-flags.mjs): after so much work more is worth compiling. */
-const SMALL_COMMAND_MS = 60
+const SMALL_COMMAND_MS = 200
 
 function compileWhenItLasts(): void {
   if (typeof Bun === 'undefined') return

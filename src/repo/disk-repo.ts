@@ -224,6 +224,11 @@ class DiskRepo implements StoredRepo {
     return await measureRepo(this.layout, this.#parts.state, this.blocks)
   }
 
+  async diskBytes(): Promise<number> {
+    const { measureDisk } = await import('./measure.ts')
+    return await measureDisk(this.layout)
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     try {
       await this.blocks[Symbol.asyncDispose]()

@@ -9,7 +9,7 @@ const STATS_AT_ONCE = 64
 
 /** Returns sizes and counts of a repo. */
 export async function measureRepo(layout: Layout, state: State, blocks: Blocks): Promise<RepoStat> {
-  const diskBytes = await folderBytes(layout.root)
+  const diskBytes = await measureDisk(layout)
   const common = { path: layout.root, diskBytes, version: FORMAT_VERSION }
   if ((await state.read(() => state.engine())) === 'packs') {
     const [count, bytes, packs] = await state.read(
@@ -27,8 +27,8 @@ export async function measureRepo(layout: Layout, state: State, blocks: Blocks):
   return { ...common, blocks: count, blockBytes: bytes, packs: 0 }
 }
 
-/** Returns the sum of the sizes of all files below a folder. */
-async function folderBytes(root: string): Promise<number> {
+/** Returns the sum of the sizes of all files of a repo. */
+export async function measureDisk({ root }: Layout): Promise<number> {
   let sum = 0
   const folders = [root]
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {

@@ -47,6 +47,7 @@ export async function memoryRepo(options: MemoryRepoOptions = {}): Promise<Repo>
     filestore: new Filestore(state, new BlockIndex(state), new Checker(options.checkOther)),
     epoch: async () => 0,
     stat: () => memoryStat(blocks),
+    diskBytes: async () => 0,
     changes: () => state.changes(),
     [Symbol.asyncDispose]: async () => state[Symbol.dispose](),
   }

@@ -232,6 +232,8 @@ export interface Repo extends AsyncDisposable {
   /** Begins the run of this process, if it has not begun, and returns its epoch: for `filestore.put`. */
   epoch(): Promise<number>
   stat(): Promise<RepoStat>
+  /** Returns how many bytes it takes on disk, without counting its blocks: one of `stat`. */
+  diskBytes(): Promise<number>
   /** Returns a text that is another one when something was committed since, here or by another process. Cheap. */
   changes(): string
 }

@@ -24,12 +24,15 @@ const NO_LIMIT = 2 ** 64
 /** Yields sizes and counts of the repo. */
 export async function* statRepo(input: StatInput, { node }: Context): AsyncIterable<Stat> {
   const { parseByteSize } = await import('../../repo/config-values.ts')
-  const [stat, storageMax] = await Promise.all([node.repo.stat(), node.repo.config.get('Datastore.StorageMax')])
-  const isSet = typeof storageMax === 'string' && storageMax !== ''
-  const sizes = { RepoSize: stat.diskBytes, StorageMax: isSet ? parseByteSize(storageMax) : NO_LIMIT }
-  yield input.sizeOnly
-    ? { ...sizes, NumObjects: 0, RepoPath: '', Version: '' }
-    : { ...sizes, NumObjects: stat.blocks, RepoPath: stat.path, Version: `fs-repo@${stat.version}` }
+  const storageMax = await node.repo.config.get('Datastore.StorageMax')
+  const StorageMax = typeof storageMax === 'string' && storageMax !== '' ? parseByteSize(storageMax) : NO_LIMIT
+  if (input.sizeOnly) {
+    // Counting takes the longer the more blocks there are.
+    yield { RepoSize: await node.repo.diskBytes(), StorageMax, NumObjects: 0, RepoPath: '', Version: '' }
+    return
+  }
+  const { diskBytes, blocks, path, version } = await node.repo.stat()
+  yield { RepoSize: diskBytes, StorageMax, NumObjects: blocks, RepoPath: path, Version: `fs-repo@${version}` }
 }
 
 /** Prints sizes and counts of the repo. */
