@@ -36,7 +36,7 @@ export async function chooseExecutor(
       })
     }
   }
-  return localExecutor(place, io)
+  return localExecutor(place, io, api === undefined ? undefined : { address: api, auth })
 }
 
 function textOf(value: unknown): string | undefined {

@@ -11,11 +11,15 @@ import { type RepoPlace, TEMPORARY_REPO, temporaryFolder } from './repo-path.ts'
 const HELD_PIECES = 2
 
 /** Returns an executor that runs commands in this process, on the repo at `place`. */
-export function localExecutor(place: RepoPlace, io: Pick<Io, 'env' | 'endsWithCommand'>): Executor {
+export function localExecutor(
+  place: RepoPlace,
+  io: Pick<Io, 'env' | 'endsWithCommand'>,
+  api?: Context['api'],
+): Executor {
   return {
     async *execute(command, call) {
       if (command.needs === 'nothing') {
-        yield* command.run(call.input, { ...call, node: absentNode(command.path), repoPath: place.path })
+        yield* command.run(call.input, { ...call, node: absentNode(command.path), repoPath: place.path, api })
         return
       }
       yield* onRepo(command, call, place, io)

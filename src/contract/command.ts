@@ -54,6 +54,8 @@ export interface Context {
    * Absent: they are kept.
    */
   readonly heldPieces?: number | undefined
+  /** The node that was named with --api, for a command that is not sent there. */
+  readonly api?: { readonly address: string; readonly auth: string | undefined } | undefined
 }
 
 /** The side that typed the command: where its files are and its text is made. */

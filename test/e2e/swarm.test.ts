@@ -86,7 +86,11 @@ test('what cannot be dialled is said, with a status', async () => {
     assert.match(result.stderr, pattern)
   }
   assert.equal((await a.run(['ping', '-n', '1', a.peer])).status, 2)
-  assert.equal((await a.run(['swarm', 'wait', '--peers=1', '--timeout=200ms'])).status, 4)
+  const api = ['--api', `/unix${a.place.repo}/api.sock`]
+  for (const way of [[], api]) {
+    assert.equal((await a.run([...way, 'swarm', 'wait', '--peers=1', '--timeout=200ms'])).status, 4)
+  }
+  assert.equal((await a.run(['--repo-dir', a.place.path('none'), 'swarm', 'wait'])).status, 12)
 })
 
 test('a filter keeps peers out, and is in the config until it is removed', async () => {
