@@ -74,10 +74,10 @@ export class Daemon implements AsyncDisposable {
     }
   }
 
-  /** Ends the process; the repo stays. */
-  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+  /** Ends the process, and returns what it said; the repo stays. */
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<Ended> {
     this.#child.kill(signal)
-    await this.#over
+    return await this.#over
   }
 
   /** Starts the daemon again, on the same repo. */

@@ -95,7 +95,7 @@ test('without a repo the part of a file is gone on with, however it was ended', 
     const interrupted = await endedEarly(there, second, cid, () => void second.kill('SIGINT'))
     assert.equal(interrupted.status, 130)
     assert.ok(interrupted.bytes >= killed.bytes, 'what the first has saved is there still')
-    const cut = await endedEarly(there, start(), cid, () => server.kill())
+    const cut = await endedEarly(there, start(), cid, async () => void (await server.kill()))
     assert.ok([3, 4, 5].includes(cut.status), `${cut.status}: ${cut.stderr}`)
     await server.restart()
     // What does not hash right is fetched again.

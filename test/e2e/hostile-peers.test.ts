@@ -4,14 +4,11 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { test } from 'node:test'
-import { noise } from '@chainsafe/libp2p-noise'
-import { yamux } from '@chainsafe/libp2p-yamux'
-import type { Connection, Libp2p } from '@libp2p/interface'
-import { tcp } from '@libp2p/tcp'
+import type { Connection } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
-import { createLibp2p } from 'libp2p'
 import { Daemon } from './daemons.ts'
 import { crowdOf, memoryPeak, openFiles } from './program.ts'
+import { peer, stillServes } from './raw-peer.ts'
 
 const BASE = '/dev/shm'
 const MIB = 1024 * 1024
@@ -39,28 +36,6 @@ async function settled(socket: Socket): Promise<void> {
 /** Resolves when a socket is closed, by whom and however. */
 function closed(socket: Socket): Promise<void> {
   return socket.closed ? Promise.resolve() : new Promise(resolve => socket.once('close', () => resolve()))
-}
-
-/** A peer without manners, but with keys. */
-async function peer(): Promise<AsyncDisposable & { libp2p: Libp2p }> {
-  const libp2p = await createLibp2p({
-    transports: [tcp()],
-    connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
-    connectionMonitor: { enabled: false },
-  })
-  return { libp2p, [Symbol.asyncDispose]: async () => await libp2p.stop() }
-}
-
-/** Passes when others are served as before. */
-async function stillServes(daemon: Daemon): Promise<void> {
-  await using friend = await peer()
-  const connection = await friend.libp2p.dial(multiaddr(daemon.address))
-  const stream = await connection.newStream('/ipfs/ping/1.0.0')
-  const answered = once(stream as never, 'message')
-  stream.send(randomBytes(32))
-  await answered
-  await daemon.ok(['swarm', 'peers'])
 }
 
 test('garbage instead of a handshake ends the connection that it came on', async () => {

@@ -11,6 +11,12 @@ const STREAM_WINDOW_BYTES_MAX = 4 * 1024 * 1024
 const STREAM_BUFFER_BYTES_MAX = 8 * 1024 * 1024
 /** Windows grow as if a round trip took so long at least: it is measured in whole milliseconds. */
 const ROUND_TRIP_MS_MIN = 2
+/**
+ * Streams of one connection that the other end has opened, and ended before it said for what, within `UNUSED_MS`. Each
+ * leaves a little behind for as long as it might have taken to say so, and costs the other end 24 bytes.
+ */
+const UNUSED_STREAMS_MAX = 1_000
+const UNUSED_MS = 10_000
 /** The state of a stream that is open both ways (`StreamState.Established`). */
 const ESTABLISHED = 3
 
@@ -61,12 +67,51 @@ function withAssumedProtocols<T extends StreamMuxer>(inner: T): T {
 function withFewUpdates<T extends object>(inner: T): T {
   const newStream: unknown = Reflect.get(inner, '_newStream')
   if (typeof newStream !== 'function') return inner
+  const unused = new UnusedStreams(inner)
   Reflect.set(inner, '_newStream', (...args: unknown[]) => {
     const stream: unknown = newStream.apply(inner, args)
     if (isInside(stream)) sayLess(stream)
+    if (isStream(stream) && stream.direction === 'inbound') unused.watch(stream)
     return stream
   })
   return inner
+}
+
+/** Closes a connection on which streams are opened and reset without end. */
+class UnusedStreams {
+  readonly #muxer: object
+  #count = 0
+  #since = 0
+
+  constructor(muxer: object) {
+    this.#muxer = muxer
+  }
+
+  watch(stream: Stream): void {
+    stream.addEventListener('close', () => {
+      if (stream.protocol === '') this.#ended()
+    })
+  }
+
+  #ended(): void {
+    const now = performance.now()
+    if (now - this.#since > UNUSED_MS) {
+      this.#since = now
+      this.#count = 0
+    }
+    this.#count += 1
+    if (this.#count !== UNUSED_STREAMS_MAX) return
+    const connection: unknown = Reflect.get(this.#muxer, 'maConn')
+    if (isAbortable(connection)) connection.abort(new Error('the peer opens streams and does not use them'))
+  }
+}
+
+function isStream(value: unknown): value is Stream {
+  return typeof value === 'object' && value !== null && 'direction' in value && 'addEventListener' in value
+}
+
+function isAbortable(value: unknown): value is { abort(error: Error): void } {
+  return typeof value === 'object' && value !== null && 'abort' in value && typeof value.abort === 'function'
 }
 
 function sayLess(stream: Inside): void {
