@@ -15,7 +15,7 @@ import { TARGETS, type Target } from './release/targets.ts'
 
 const root = resolve(import.meta.dirname, '..')
 const scratch = mkdtempSync(join(tmpdir(), 'tsipfs-release-check-'))
-const RUN_TIMEOUT_MS = 20 * 60_000
+const RUN_TIMEOUT_MS = 60 * 60_000
 const CROSS_LIBRARIES = '/usr/aarch64-linux-gnu'
 const EXPECTED = 'QmaQLCtdrbzYjjDWn6dymFif5Lzf8jypnRBtca1YKTnPq9'
 let passed = 0

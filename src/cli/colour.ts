@@ -7,9 +7,8 @@ const NO_COLOURS: Colours = {
   dim: plain,
   red: plain,
   green: plain,
-  yellow: plain,
   blue: plain,
-  cyan: plain,
+  magenta: plain,
 }
 
 /** Returns whether a stream gets colour: the flag decides, then the environment, then whether it is a terminal. */

@@ -100,7 +100,7 @@ export const diff = defineCommand({
     const text = new LineWriter(out, lineEnd)
     const named = nameText(lineEnd)
     const counts = { added: 0, removed: 0, changed: 0, bytesAdded: 0, bytesRemoved: 0 }
-    const paint = { added: colour.green, removed: colour.red, changed: colour.yellow }
+    const paint = { added: colour.green, removed: colour.red, changed: colour.magenta }
     let failure: unknown
     try {
       for await (const { Path, Change, OldSize, NewSize } of outputs) {

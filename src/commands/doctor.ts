@@ -64,7 +64,7 @@ export const doctor = defineCommand({
     if (failed > 0) throw new Failure('failed', `${failed} check${failed === 1 ? '' : 's'} failed`)
   },
   async render(outputs, { out, colour, io }) {
-    const paint = { ok: colour.green, warning: colour.yellow, failed: colour.red }
+    const paint = { ok: colour.green, warning: colour.magenta, failed: colour.red }
     for await (const { Check, State, Message, Hint } of outputs) {
       const fold = (text: string): string =>
         io.terminal.out ? folded(text, io.terminal.columns - INDENT.length) : text

@@ -94,7 +94,8 @@ export const tree = defineCommand({
       else counts.files += 1
       counts.bytes += Size
       const name = named(Name)
-      const shown = Type === 'directory' ? colour.blue(`${name}/`) : Type === 'symlink' ? colour.cyan(name) : name
+      const shown =
+        Type === 'directory' ? colour.bold(colour.blue(`${name}/`)) : Type === 'symlink' ? colour.magenta(name) : name
       await text.write(`${indent}${input.cid ? `${entry.Cid}  ` : ''}${shown}${await remarks(entry, input.size)}`)
     }
     await text.write('')

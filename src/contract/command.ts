@@ -101,14 +101,14 @@ export interface View<P extends Params = Params> extends Caller {
   readonly colour: Colours
 }
 
+/** Those that can be read on light and on dark: yellow and cyan cannot on light, blue on dark only when it is bold. */
 export interface Colours {
   bold(text: string): string
   dim(text: string): string
   red(text: string): string
   green(text: string): string
-  yellow(text: string): string
   blue(text: string): string
-  cyan(text: string): string
+  magenta(text: string): string
 }
 
 export interface Example {

@@ -7,9 +7,8 @@ const COLOURS: Colours = {
   dim: plain,
   red: plain,
   green: plain,
-  yellow: plain,
   blue: plain,
-  cyan: plain,
+  magenta: plain,
 }
 
 /** Writes results in a command's own text form, for callers that ask for `encoding=text`. */
