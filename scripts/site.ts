@@ -1,10 +1,13 @@
-/** Builds site/ from README.md and docs/: one HTML page for each Markdown page, with nothing loaded from elsewhere. */
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+/**
+ * Builds site/ from README.md and docs/: one HTML page for each Markdown page, with nothing loaded from elsewhere. Fails
+ * at a link that leads nowhere. Usage: site.ts [FOLDER]
+ */
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { Marked, type Tokens } from 'marked'
 
 const root = resolve(import.meta.dirname, '..')
-const out = join(root, 'site')
+const out = resolve(process.argv[2] ?? join(root, 'site'))
 
 const STYLE = `
 :root { color-scheme: light dark; --ink: #1c2024; --soft: #60646c; --paper: #fff; --line: #e0e1e6; --code: #f4f4f6; --link: #0b68cb; --good: #18794e; --bad: #c62a2f; --warn: #ad5700 }
@@ -13,11 +16,11 @@ const STYLE = `
 body { margin: 0; font: 16px/1.6 system-ui, sans-serif; color: var(--ink); background: var(--paper) }
 nav { border-bottom: 1px solid var(--line); padding: .7rem 1rem; display: flex; flex-wrap: wrap; gap: .3rem 1.2rem }
 nav a { color: var(--soft); text-decoration: none } nav a.here, nav a:hover { color: var(--ink) }
-main { max-width: 54rem; margin: 0 auto; padding: 1rem 1rem 4rem }
+main { max-width: 54rem; margin: 0 auto; padding: 1rem 1rem 4rem; overflow-wrap: break-word }
 h1, h2, h3 { line-height: 1.25; margin: 2rem 0 .7rem } h1 { margin-top: 1rem }
 a { color: var(--link) } img { max-width: 100% }
-code { font: .9em ui-monospace, monospace; background: var(--code); padding: .1em .3em; border-radius: 4px }
-pre { background: var(--code); padding: .8rem 1rem; overflow-x: auto; border-radius: 6px } pre code { padding: 0; background: none }
+code { font: .9em ui-monospace, monospace; background: var(--code); padding: .1em .3em; border-radius: 4px; overflow-wrap: anywhere }
+pre { background: var(--code); padding: .8rem 1rem; overflow-x: auto; border-radius: 6px } pre code { padding: 0; background: none; overflow-wrap: normal }
 .typed { font-weight: 600 }
 table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto } th, td { border-bottom: 1px solid var(--line); padding: .35rem .8rem .35rem 0; text-align: left; vertical-align: top }
 .good { color: var(--good) } .bad { color: var(--bad) } .warn { color: var(--warn) } .soft { color: var(--soft) }
@@ -42,7 +45,7 @@ function escapeHtml(text: string): string {
 function slug(text: string): string {
   return text
     .toLowerCase()
-    .replace(/[^\p{L}\p{N} -]/gu, '')
+    .replace(/[^\p{L}\p{N} _-]/gu, '')
     .replaceAll(' ', '-')
 }
 
@@ -102,6 +105,19 @@ ${marked.parse(text)}</main>
   writeFileSync(join(out, target), html)
 }
 
+/** Returns the links of a page of the site that lead nowhere. */
+function deadLinks(file: string): string[] {
+  const text = readFileSync(file, 'utf8')
+  return [...text.matchAll(/ (?:href|src)="([^"]*)"/g)].flatMap(([, link = '']) => {
+    if (/^[a-z]+:/.test(link)) return []
+    const [path = '', heading] = link.replaceAll('&amp;', '&').split('#')
+    const target = path === '' ? file : join(dirname(file), path)
+    const isThere = /\.\w+$/.test(target) && existsSync(target)
+    const isHeading = heading === undefined || (isThere && readFileSync(target, 'utf8').includes(` id="${heading}"`))
+    return isThere && isHeading ? [] : [`${relative(out, file)}: ${link}`]
+  })
+}
+
 rmSync(out, { recursive: true, force: true })
 mkdirSync(out, { recursive: true })
 page('README.md', 'index.html')
@@ -120,4 +136,9 @@ for (const name of ['CONTRIBUTING', 'SECURITY', 'CODE_OF_CONDUCT', 'CHANGELOG'])
     // Not every project has all of them.
   }
 }
-console.log(`site: ${pages} pages`)
+const dead = readdirSync(out, { recursive: true, encoding: 'utf8' })
+  .filter(name => name.endsWith('.html'))
+  .flatMap(name => deadLinks(join(out, name)))
+for (const link of dead) console.error(`site: a link leads nowhere: ${link}`)
+console.log(`site: ${pages} pages, ${dead.length} dead links`)
+process.exitCode = dead.length > 0 ? 1 : 0

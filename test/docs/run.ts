@@ -8,7 +8,7 @@
  * line with nothing but `…` for any number of lines. A block marked `console norun` is not run: its reason stands in
  * the sentence before it.
  */
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join, relative, resolve } from 'node:path'
@@ -124,6 +124,15 @@ async function runPage(page: string): Promise<{ passed: number; failed: number }
   return counts
 }
 
+/** Builds the site, which fails at links that lead nowhere. */
+function siteIsSound(): boolean {
+  const folder = mkdtempSync(join(tmpdir(), 'tsipfs-site-'))
+  const site = spawnSync(process.execPath, ['scripts/site.ts', folder], { cwd: root, encoding: 'utf8' })
+  rmSync(folder, { recursive: true, force: true })
+  if (site.status !== 0) console.log(`FAIL the site: ${site.stdout}${site.stderr}`)
+  return site.status === 0
+}
+
 const asked = process.argv.slice(2)
 const pages = [
   ...['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CODE_OF_CONDUCT.md'],
@@ -144,6 +153,11 @@ for (const page of pages) {
   for (const problem of broken) console.log(`FAIL ${problem}`)
   if (broken.length === 0) total.passed += 1
   total.failed += broken.length
+}
+if (asked.length === 0) {
+  const ok = siteIsSound()
+  total.passed += ok ? 1 : 0
+  total.failed += ok ? 0 : 1
 }
 console.log(`${total.passed} passed, ${total.failed} failed`)
 process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0
