@@ -1,8 +1,14 @@
 import { optionsOf, placeText, spellings, synopsis } from '../src/cli/help.ts'
 import { groups } from '../src/commands/groups.ts'
-import type { Command } from '../src/contract/command.ts'
-import { EXIT_STATUS } from '../src/contract/failure.ts'
+import type { Command, Needs } from '../src/contract/command.ts'
+import { EXIT_STATUS, type FailureKind } from '../src/contract/failure.ts'
 import { loadDeclarations } from './declarations.ts'
+import { resultFields } from './result-fields.ts'
+
+const INTRODUCTION =
+  'Generated from the declarations of the commands. In results `[]` is each item of a list, and what bears `?` may be ' +
+  'absent; types are those of [`tsipfs schema`](schema.md). Beside the statuses that are named a bug ends a command with ' +
+  '70, a signal with 130 or 143, a closed pipe with 141.'
 
 /** Returns the pages of the reference: one for each first word of a command, and one for the exit statuses. */
 export async function referencePages(): Promise<Map<string, string>> {
@@ -16,10 +22,7 @@ export async function referencePages(): Promise<Map<string, string>> {
   }
   pages.set('exit-status.md', exitStatusPage())
   const index = words.map(word => `- [${word}](${word}.md): ${declared.get(word)?.summary ?? groups[word] ?? ''}`)
-  pages.set(
-    'README.md',
-    `# Reference\n\nGenerated from the declarations of the commands.\n\n${index.join('\n')}\n- [exit statuses](exit-status.md)\n`,
-  )
+  pages.set('README.md', `# Reference\n\n${INTRODUCTION}\n\n${index.join('\n')}\n- [exit statuses](exit-status.md)\n`)
   return pages
 }
 
@@ -41,8 +44,32 @@ function section(command: Command): string {
   })
   if (options.length > 0) parts.push(`| option | |\n|---|---|\n${options.join('\n')}`)
   const examples = (command.examples ?? []).map(example => `${example.explains}\n\n\`\`\`sh\n${example.line}\n\`\`\``)
-  parts.push(...examples)
+  parts.push(...examples, ...resultTable(command), statusLine(command))
   return `${parts.join('\n\n')}\n`
+}
+
+/** What a script reads of the command. */
+function resultTable({ result, output }: Command): string[] {
+  if (result === undefined) return output === 'bytes' ? ['Prints bytes.'] : []
+  const rows = resultFields(result).map(line => {
+    const [, name = '', type = ''] = /^(.*?) ?(\S+)$/.exec(line) ?? []
+    return `| ${name === '' ? '' : `\`${name}\``} | ${cell(type)} |`
+  })
+  return [`| result with \`--json\` | |\n|---|---|\n${rows.join('\n')}`]
+}
+
+/** The kinds of failure that a command may end with, by what it needs; bugs and signals end every one. */
+const KINDS: Readonly<Record<Needs, readonly FailureKind[]>> = {
+  nothing: ['failed', 'usage', 'timeout', 'partial'],
+  repo: ['failed', 'usage', 'not-found', 'timeout', 'network', 'data-mismatch', 'partial', 'no-repo', 'locked'],
+  network: ['failed', 'usage', 'not-found', 'timeout', 'network', 'partial', 'no-repo', 'locked'],
+  daemon: ['failed', 'usage', 'not-found', 'timeout', 'network', 'partial', 'no-repo', 'needs-daemon'],
+}
+
+function statusLine({ path, needs }: Command): string {
+  const kinds = path === 'daemon' ? KINDS.repo : KINDS[needs]
+  const statuses = [0, ...kinds.map(kind => EXIT_STATUS[kind].status)]
+  return `[Statuses](exit-status.md): ${statuses.join(', ')}.`
 }
 
 function exitStatusPage(): string {

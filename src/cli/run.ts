@@ -41,7 +41,8 @@ async function runCommandLine(io: Io): Promise<number> {
   const help = askedHelp(found.rest)
   const load = commands[found.path]
   if (load === undefined || help !== undefined) {
-    if (found.unknown !== undefined && (help === undefined || load === undefined)) throw unknownCommand(found.path, found.unknown)
+    if (found.unknown !== undefined && (help === undefined || load === undefined))
+      throw unknownCommand(found.path, found.unknown)
     if (load === undefined) await parse({ path: found.path, params: {} }, found.rest)
     await io.out.write(await helpText(found.path, help === 'short', io))
     return 0
