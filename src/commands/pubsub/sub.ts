@@ -54,11 +54,18 @@ export const pubsubSub = defineCommand({
   },
   async render(outputs, view) {
     const { input } = view
+    const { fromMultibase } = await import('../_pubsub.ts')
     const messages = firstOf(outputs, input.count ?? Number.POSITIVE_INFINITY)
-    if (input.format === 'json') await renderList(messages, view)
-    else for await (const message of messages) await view.out.write(await toText(message, input.format))
+    if (input.format === 'json') return await renderList(messages, view)
+    for await (const message of messages) {
+      if (input.format === 'ndjson') await view.out.write(`${await toJson(message)}\n`)
+      else if (input.format === 'lines') await view.out.write(Buffer.concat([fromMultibase(message.data), NEWLINE]))
+      else await view.out.write(fromMultibase(message.data))
+    }
   },
 })
+
+const NEWLINE = Buffer.from('\n')
 
 /** Another node may not know of a limit: the caller counts too. */
 async function* firstOf<T>(items: AsyncIterable<T>, count: number): AsyncGenerator<T> {
@@ -68,13 +75,6 @@ async function* firstOf<T>(items: AsyncIterable<T>, count: number): AsyncGenerat
     left -= 1
     if (left <= 0) return
   }
-}
-
-async function toText(message: MessageRecord, format: string): Promise<string | Uint8Array> {
-  const { fromMultibase } = await import('../_pubsub.ts')
-  if (format === 'ndjson') return `${await toJson(message)}\n`
-  const data = fromMultibase(message.data)
-  return format === 'lines' ? Buffer.concat([data, Buffer.from('\n')]) : data
 }
 
 /** The record of a message, with its text when it is one. */

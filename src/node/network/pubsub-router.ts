@@ -44,7 +44,7 @@ export interface Published {
 /**
  * Gossipsub. Who is in which mesh, gossip, back-off and scores are the library's; what each message goes through is here:
  * its codec (topics are bytes), its signature (with keys that are prepared once) and its way through the node, which takes
- * no turn of the loop when nothing has to be waited for. The library's own way takes some eighty.
+ * no turn of the loop when nothing has to be waited for. The library's own way takes dozens of promises.
  */
 export class Router {
   readonly #inside: Inside
