@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CID } from 'multiformats/cid'
+import type { Failure } from '../contract/failure.ts'
 import { cidOf, sampleBlock } from '../repo/blocks.suite.ts'
 import { freshRepo } from '../repo/fresh-repo.suite.ts'
 import { type Block, MFS_ROOT_KEY, type Repo } from '../repo/roles.ts'
@@ -80,6 +81,31 @@ test('nothing is removed when a pinned object has a hole', async () => {
   await using repo = await fresh.open()
   await assert.rejects(collected(repo), { kind: 'not-found', message: /nothing was removed/ })
   assert.equal((await Array.fromAsync(repo.blocks.list())).length, 3)
+})
+
+test('nothing is removed when a pinned object is malformed, and the pin is named', async () => {
+  using fresh = await freshRepo()
+  await using repo = await fresh.open()
+  const bytes = Buffer.from('no dag-pb')
+  const broken = { cid: cidOf(bytes, DAG_PB), bytes }
+  const pinned = parentOf(broken)
+  const alone = sampleBlock(3)
+  await put(repo, broken, pinned, alone)
+  await repo.pins.put([{ cid: pinned.cid, mode: 'recursive', name: '' }])
+  await assert.rejects(collected(repo), (error: Failure) => {
+    assert.match(
+      error.message,
+      new RegExp(`^block ${broken.cid}, below the pin ${pinned.cid}, cannot be read: malformed`),
+    )
+    assert.equal(error.hint, `give the pin up with: tsipfs pin rm ${pinned.cid}`)
+    return error.kind === 'failed'
+  })
+  assert.ok(await repo.blocks.has(alone.cid))
+
+  await repo.pins.delete([pinned.cid])
+  await repo.values.put(MFS_ROOT_KEY, pinned.cid.bytes)
+  await assert.rejects(collected(repo), { kind: 'failed', message: /MFS.*nothing was removed$/ })
+  assert.ok(await repo.blocks.has(alone.cid))
 })
 
 test('bytes that are a leaf under one codec and a parent under another keep what they link to', async () => {

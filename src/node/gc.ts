@@ -111,10 +111,18 @@ class Marks {
     while (pending.length > 0) {
       const batch = pending.splice(Math.max(0, pending.length - BATCH_MAX))
       const parents = await this.#parentsAmong(batch, root, extent)
-      for await (const { cid, bytes } of this.#blocks.getMany(parents, { signal: this.#signal })) {
-        const links = linksOf(cid, bytes)
-        for (const link of links instanceof Promise ? await links : links) this.#push(pending, link.cid)
-        if (this.#breath.due) await this.#breath.take(this.#signal)
+      let read = 0
+      try {
+        for await (const { cid, bytes } of this.#blocks.getMany(parents, { signal: this.#signal })) {
+          const links = linksOf(cid, bytes)
+          for (const link of links instanceof Promise ? await links : links) this.#push(pending, link.cid)
+          read += 1
+          if (this.#breath.due) await this.#breath.take(this.#signal)
+        }
+      } catch (error) {
+        this.#signal?.throwIfAborted()
+        const at = parents[read]
+        throw error instanceof Failure && at !== undefined ? unreadableFailure(error, root, at, extent) : error
       }
     }
   }
@@ -149,4 +157,25 @@ function holeFailure(root: CID, missing: CID): Failure {
     hint: `fetch it with: tsipfs pin add ${root}; or give the pin up with: tsipfs pin rm ${root}`,
     data: { cid: missing.toString(), pin: root.toString() },
   })
+}
+
+/** What a block that cannot be read links to is not known: it could be among what would be removed. */
+function unreadableFailure(error: Failure, root: CID, cid: CID, extent: 'whole' | 'partial'): Failure {
+  const [place, way] =
+    extent === 'whole'
+      ? [`the pin ${root}`, `give the pin up with: tsipfs pin rm ${root}`]
+      : [
+          `what is in use at ${root} (MFS)`,
+          'find the file with: tsipfs files stat, and remove it with: tsipfs files rm',
+        ]
+  const heal = error.kind === 'data-mismatch' ? 'add the same data again to heal it, or ' : ''
+  return new Failure(
+    error.kind,
+    `block ${cid}, below ${place}, cannot be read: ${error.message}: nothing was removed`,
+    {
+      hint: `${heal}${way}`,
+      data: { cid: cid.toString(), pin: root.toString() },
+      cause: error,
+    },
+  )
 }
