@@ -12,6 +12,8 @@ export async function removeBlock(
 ): Promise<string | undefined> {
   const { force, signal } = options
   try {
+    const [pinned] = await node.repo.pins.ofBlock(cid)
+    if (pinned !== undefined) return `pinned: ${pinned.mode}`
     const [pin] = await findPins(node, [cid], 'all', { signal })
     if (pin?.mode === 'indirect') return `pinned via ${pin.via}`
     if (pin !== undefined) return `pinned: ${pin.mode}`

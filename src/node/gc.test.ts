@@ -108,6 +108,17 @@ test('nothing is removed when a pinned object is malformed, and the pin is named
   assert.ok(await repo.blocks.has(alone.cid))
 })
 
+test('a pin of the same bytes under another codec takes nothing from the first', async () => {
+  using fresh = await freshRepo()
+  await using repo = await fresh.open()
+  const leaf = sampleBlock(1)
+  const pinned = parentOf(leaf)
+  await put(repo, leaf, pinned)
+  await repo.pins.put([{ cid: pinned.cid, mode: 'recursive', name: '' }])
+  await repo.pins.put([{ cid: CID.createV1(0x55, pinned.cid.multihash), mode: 'recursive', name: '' }])
+  assert.deepEqual(await collected(repo), [])
+})
+
 test('bytes that are a leaf under one codec and a parent under another keep what they link to', async () => {
   using fresh = await freshRepo()
   const leaf = sampleBlock(1)

@@ -116,8 +116,13 @@ export async function fetchDag(node: PinnerNode, roots: Iterable<CID>, options: 
 /** Removes a pin. Without `recursive` only direct pins go. Throws `not-found` for what is not pinned itself. */
 export async function removePin(pins: Pins, cid: CID, recursive: boolean): Promise<void> {
   const pin = await pins.get(cid, { expired: true })
-  if (pin === undefined)
-    throw new Failure('not-found', 'not pinned or pinned indirectly', { data: { cid: String(cid) } })
+  if (pin === undefined) {
+    const [other] = await pins.ofBlock(cid)
+    throw new Failure('not-found', 'not pinned or pinned indirectly', {
+      data: { cid: String(cid) },
+      hint: other === undefined ? undefined : `its block is pinned as ${other.cid}: tsipfs pin rm ${other.cid}`,
+    })
+  }
   if (pin.mode === 'recursive' && !recursive) throw new Failure('failed', `${cid} is pinned recursively`)
   await pins.delete([cid])
 }
@@ -177,6 +182,7 @@ async function findIndirect(
   for await (const { cid: via } of node.repo.pins.list({ mode: 'recursive' })) {
     // A root is no indirect pin of itself, but it may lie below another.
     for await (const { cid } of visitDag(localBlocks(node), [via], { signal, seen })) {
+      if (cid.equals(via)) continue
       const key = visitKey(cid)
       for (const index of wanted.get(key) ?? []) found[index] = { mode: 'indirect', name: '', via }
       wanted.delete(key)

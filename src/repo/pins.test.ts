@@ -15,20 +15,38 @@ const pinOf = (seed: number, more: Partial<Pin> = {}): Pin => ({
   ...more,
 })
 
-test('a pin is stored with its name, labels and the very CID, and replaced by the next one', async () => {
+test('a pin is stored with its name, labels and the very CID, and replaced by the next one of that CID', async () => {
   using fresh = await freshRepo()
   await using repo = await fresh.open()
-  const cid = CID.createV0(sampleBlock(1).cid.multihash as Parameters<typeof CID.createV0>[0])
+  const { multihash } = sampleBlock(1).cid
+  const cid = CID.createV0(multihash as Parameters<typeof CID.createV0>[0])
   await repo.pins.put([pinOf(1, { cid, name: 'one', labels: { a: '1' } })])
-  const stored = await repo.pins.get(sampleBlock(1).cid)
+  const stored = await repo.pins.get(cid)
   assert.deepEqual(
     { ...stored, cid: String(stored?.cid) },
     { ...{ cid: String(cid), mode: 'recursive', name: 'one', expires: undefined, labels: { a: '1' } } },
   )
-  await repo.pins.put([pinOf(1, { name: 'two' })])
+  await repo.pins.put([pinOf(1, { cid, name: 'two' })])
   const pin = await repo.pins.get(cid)
-  assert.deepEqual([pin?.name, pin?.labels, pin?.cid.version], ['two', undefined, 1])
+  assert.deepEqual([pin?.name, pin?.labels, pin?.cid.version], ['two', undefined, 0])
   assert.equal(await repo.pins.count(), 1)
+})
+
+test('the CIDs of one block are pinned each for itself', async () => {
+  using fresh = await freshRepo()
+  await using repo = await fresh.open()
+  const { multihash } = sampleBlock(1).cid
+  const forms = [0x55, 0x70, 0x71].map(code => CID.createV1(code, multihash))
+  await repo.pins.put(forms.map((cid, nth) => pinOf(1, { cid, name: `${nth}` })))
+  const names = async (): Promise<string[]> => (await repo.pins.ofBlock(sampleBlock(1).cid)).map(pin => pin.name).sort()
+  assert.deepEqual(await names(), ['0', '1', '2'])
+  assert.deepEqual(await repo.pins.ofBlock(sampleBlock(2).cid), [])
+  const [raw, pb] = forms
+  assert.ok(raw !== undefined && pb !== undefined)
+  assert.deepEqual(await repo.pins.delete([raw]), [])
+  assert.deepEqual(await repo.pins.delete([raw]), [raw])
+  assert.equal((await repo.pins.get(pb))?.name, '1')
+  assert.deepEqual(await names(), ['1', '2'])
 })
 
 test('pins are listed by mode, part of a name, and for as long as they count', async () => {

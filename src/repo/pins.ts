@@ -8,6 +8,10 @@ import { putValue } from './values.ts'
 const RECURSIVE = 1
 const DIRECT = 2
 const LIST_ROWS = 1000
+/**
+ * The column `hash` holds the CID: two CIDs of one block are two pins, since under another codec nothing may be below it.
+ * Rows of old repos have the multihash there, as a CIDv0 is one.
+ */
 const COLUMNS = 'hash, mode, cid, name, expires, labels'
 /** The number of the change that put the pin, for collections that began before it. */
 const GENERATION = "(SELECT value FROM meta WHERE key = 'generation')"
@@ -55,6 +59,20 @@ export class StoredPins implements Pins {
     return isExpired && options.expired !== true ? undefined : pin
   }
 
+  async ofBlock(cid: CID): Promise<Pin[]> {
+    const { bytes } = cid.multihash
+    const rows = await this.#state.read(() =>
+      this.#state.rows(
+        `SELECT ${COLUMNS} FROM pins WHERE substr(cid, -?) = ? AND (expires IS NULL OR expires > ?) ORDER BY mode`,
+        bytes.length,
+        bytes,
+        Date.now(),
+      ),
+    )
+    // One hash may end as another one.
+    return rows.map(toPin).filter(pin => Buffer.compare(pin.cid.multihash.bytes, bytes) === 0)
+  }
+
   async deleteExpired(): Promise<number> {
     const now = Date.now()
     const isAny = await this.#state.read(() => this.#state.row('SELECT 1 FROM pins WHERE expires <= ?', now))
@@ -100,16 +118,19 @@ export class StoredPins implements Pins {
   }
 
   #find(cid: CID): Pin | undefined {
-    const row = this.#state.row(`SELECT ${COLUMNS} FROM pins WHERE hash = ? ORDER BY mode LIMIT 1`, cid.multihash.bytes)
+    const row = this.#state.row(`SELECT ${COLUMNS} FROM pins WHERE ${IS_PIN} ORDER BY mode LIMIT 1`, ...keysOf(cid))
     return row === undefined ? undefined : toPin(row)
   }
 }
 
 /** Writes the row of a pin. To be called inside `State.write`. */
 export function putPin(state: State, pin: Pin): void {
+  if (pin.cid.version !== 0) {
+    state.run('DELETE FROM pins WHERE hash = ? AND cid = ?', pin.cid.multihash.bytes, pin.cid.bytes)
+  }
   state.run(
     `INSERT OR REPLACE INTO pins(${COLUMNS}, generation) VALUES (?, ?, ?, ?, ?, ?, ${GENERATION})`,
-    pin.cid.multihash.bytes,
+    pin.cid.bytes,
     modeNumber(pin.mode),
     pin.cid.bytes,
     pin.name,
@@ -120,7 +141,14 @@ export function putPin(state: State, pin: Pin): void {
 
 /** Removes the rows of a pin, of either mode. To be called inside `State.write`. */
 export function deletePin(state: State, cid: CID): void {
-  state.run('DELETE FROM pins WHERE hash = ?', cid.multihash.bytes)
+  state.run(`DELETE FROM pins WHERE ${IS_PIN}`, ...keysOf(cid))
+}
+
+/** Both places where a pin may stand. */
+const IS_PIN = 'hash IN (?, ?) AND cid = ?'
+
+function keysOf(cid: CID): [Uint8Array, Uint8Array, Uint8Array] {
+  return [cid.bytes, cid.multihash.bytes, cid.bytes]
 }
 
 /** Returns the pins that were put after a generation. To be called inside `State.read` or `State.write`. */

@@ -91,7 +91,7 @@ export interface Pin {
 }
 
 /**
- * Roots that garbage collection keeps. One pin for each multihash and mode. All calls that change something flush the
+ * Roots that garbage collection keeps. One pin for each CID and mode. All calls that change something flush the
  * blocks first, and are durable when they return.
  */
 export interface Pins {
@@ -101,8 +101,10 @@ export interface Pins {
   delete(cids: readonly CID[]): Promise<CID[]>
   /** Puts and deletes in one step; `values` that are not journalled (`values.ts`) are put in the same. */
   replace(removed: readonly CID[], added: readonly Pin[], values?: ReadonlyMap<string, Uint8Array>): Promise<void>
-  /** Returns the pin of a block; one that has expired only with `expired`. */
+  /** Returns the pin of a CID; one that has expired only with `expired`. */
   get(cid: CID, options?: { expired?: boolean }): Promise<Pin | undefined>
+  /** Returns the pins of a block, by whichever CID; takes longer. */
+  ofBlock(cid: CID): Promise<Pin[]>
   /** Yields pins; those that have expired too with `expired`. */
   list(options?: { mode?: PinMode | 'all'; name?: string; expired?: boolean }): AsyncIterable<Pin>
   /** Removes the pins that have expired, and returns how many they were. */
