@@ -11,7 +11,7 @@ import {
 } from '../src/cli/man.ts'
 import { groups } from '../src/commands/groups.ts'
 import { childrenOf, groupPaths, loadDeclarations, projectVersion } from './declarations.ts'
-import { CONFIG_TOPIC, ENVIRONMENT_TOPIC } from './manual-topics.ts'
+import { CONFIG_TOPIC, ENVIRONMENT_TOPIC, OUTPUT_TOPIC } from './manual-topics.ts'
 import { manualBody } from './markdown-manual.ts'
 
 const root = resolve(import.meta.dirname, '..')
@@ -30,6 +30,7 @@ export async function manualPages(): Promise<Map<string, string>> {
   }
   pages.set('tsipfs-exit-status.7', exitStatusManual(info))
   pages.set('tsipfs-environment.7', topicManual(ENVIRONMENT_TOPIC, info))
+  pages.set('tsipfs-output.7', topicManual(OUTPUT_TOPIC, info))
   const keys = await configTerms()
   pages.set('tsipfs-config.5', topicManual({ ...CONFIG_TOPIC, terms: [...CONFIG_TOPIC.terms, ...keys] }, info))
   const format = manualBody(readFileSync(join(root, 'docs/repo-format.md'), 'utf8'))

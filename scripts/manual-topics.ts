@@ -36,6 +36,35 @@ export const ENVIRONMENT_TOPIC = {
   ],
 } as const
 
+export const OUTPUT_TOPIC = {
+  name: 'tsipfs-output',
+  section: '7',
+  summary: 'what commands print, for people and for programs',
+  text: 'The result goes to standard output, all else to standard error: progress, warnings, failures. Progress and colour are shown on a terminal only, unless asked for. Nothing asks a question. When the reader goes away the command ends quietly with 141.',
+  terms: [
+    [
+      '--json',
+      'One JSON object a line, in the shape of the RPC. Fields are only ever added. tsipfs schema COMMAND prints the JSON Schema. A failure is one line of JSON on standard error: Message, Code, Type, kind, hint. The kinds are a closed list: tsipfs schema --failure.',
+    ],
+    [
+      '--template=text',
+      'A line for each result, and for each item where a result is a list of them: {Field}, {Field.Sub} and {Field.0} are filled in, with the fields of the item, then with those of what it lies in. What a result lacks is empty, lists and records are JSON, and a field that no result has is refused before anything is done. The escapes are \\n, \\t, \\r, \\0, \\\\ and \\{; other braces are text.',
+    ],
+    [
+      '-0, --null',
+      'NUL ends each line instead of a newline. Names are printed as they are, with a tab between columns; for people they are escaped. With --stdin, NUL ends each argument that is read.',
+    ],
+    [
+      '--stdin, -',
+      'Further arguments are read from standard input, one a line; a command that takes one argument runs once for each. - is standard input or output where a file is named.',
+    ],
+    [
+      '--timeout, --lookup-timeout, --stall-timeout',
+      'When one has passed the status is 4, and the failure says whom was asked and what was found.',
+    ],
+  ],
+} as const
+
 export const CONFIG_TOPIC = {
   name: 'tsipfs-config',
   section: '5',

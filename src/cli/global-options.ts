@@ -34,8 +34,14 @@ export const globalOptions = {
     caller: true,
   }),
   json: flag('Print results as JSON, one object a line; the same as --enc=json', { caller: true }),
-  template: text('Print each result as this text, with {Field} filled in', { placeholder: 'text', caller: true }),
-  null: flag('End each line of output with NUL instead of a newline', { short: '0', caller: true }),
+  template: text('Print each result, or item of a list, as this text with {Field} filled in', {
+    placeholder: 'text',
+    caller: true,
+  }),
+  null: flag('End each line of output with NUL instead of a newline; names are as they are', {
+    short: '0',
+    caller: true,
+  }),
   ci: text('Tell a CI system of results and failures: auto, github, gitlab, none; TSIPFS_CI is the default', {
     values: ['auto', 'github', 'gitlab', 'none'],
     placeholder: 'system',

@@ -84,6 +84,7 @@ export function programManual(children: readonly ManualRow[], info: ManualInfo):
     ...Object.entries(globalOptions).flatMap(([key, option]) => optionLines(key, option)),
     '.SH SEE ALSO',
     '.BR tsipfs-exit-status (7),',
+    '.BR tsipfs-output (7),',
     '.BR tsipfs-environment (7),',
     '.BR tsipfs-config (5)',
   ]

@@ -68,6 +68,7 @@ const INSTALLED = [
   'share/man/man5/tsipfs-config.5.gz',
   'share/man/man7/tsipfs-exit-status.7.gz',
   'share/man/man7/tsipfs-environment.7.gz',
+  'share/man/man7/tsipfs-output.7.gz',
   'share/bash-completion/completions/tsipfs',
   'share/zsh/vendor-completions/_tsipfs',
   'share/fish/vendor_completions.d/tsipfs.fish',
