@@ -51,6 +51,8 @@ export const ping = defineCommand({
         if (!(error instanceof Failure)) throw error
         last = error
         yield { Success: false, Time: 0, Text: `Ping error: ${error.message}` }
+        // Who was not reached at first is not asked again, as in Kubo.
+        if (times.length === 0) break
       }
     }
     if (times.length === 0) throw failed(last)

@@ -31,10 +31,19 @@ async function rulesOf({ node, path, waiting }: Visit): Promise<Rule[] | undefin
     // One byte more than is allowed shows that there are too many.
     for await (const piece of readFile(node.blocks, entry.root, { length: 64 * 1024 + 1, ...waiting }))
       pieces.push(piece)
-    return parseRedirects(Buffer.concat(pieces))
+    return parseRules(Buffer.concat(pieces), `/ipfs/${path.root}/_redirects`)
   } catch (error) {
     if (isNoLink(error)) return undefined
     throw error
+  }
+}
+
+function parseRules(bytes: Uint8Array, file: string): Rule[] {
+  try {
+    return parseRedirects(bytes)
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error
+    throw new GatewayError(error.status, `trouble processing _redirects file at "${file}": ${error.message}`)
   }
 }
 

@@ -12,7 +12,7 @@ import { errorAnswer, gatewayError } from './errors.ts'
 import { pathHeader } from './headers.ts'
 import { gatewayFor, routeHost } from './hostname.ts'
 import { movedPath } from './moved.ts'
-import { contentLocation, formatOf, type GatewayRequest, splitUrl } from './request.ts'
+import { contentLocation, formatOf, type GatewayRequest, splitUrl, tidyPath } from './request.ts'
 import { cleaned } from './resolve.ts'
 import { sendAnswer } from './send.ts'
 
@@ -120,6 +120,8 @@ async function answerTo(gateway: Gateway, request: IncomingMessage, signal: Abor
   const url = splitUrl(request.url ?? '')
   const moved = movedByUri(url.query)
   if (moved !== undefined) return moved
+  const tidy = tidyPath(url.urlPath)
+  if (tidy !== url.urlPath) return redirect(307, url.rawQuery === '' ? tidy : `${tidy}?${url.rawQuery}`)
   const forwarded = request.headers['x-forwarded-host']
   const host = typeof forwarded === 'string' && forwarded !== '' ? forwarded : (request.headers.host ?? '')
   const isHttps = request.headers['x-forwarded-proto'] === 'https'
@@ -187,7 +189,10 @@ async function otherAnswer(
   path: string,
   signal: AbortSignal,
 ): Promise<Answer> {
-  if (path === '/version') return textAnswer(200, `Client Version: ${AGENT}`)
+  if (path === '/version') {
+    const { COMMIT } = await import('../node/build.ts')
+    return textAnswer(200, `Commit: ${COMMIT}\nClient Version: ${AGENT}`)
+  }
   const answer = await other?.(request, path, signal)
   if (answer !== undefined) return answer
   if (config.rootRedirect !== '') return redirect(302, config.rootRedirect)

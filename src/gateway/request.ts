@@ -56,6 +56,17 @@ export function splitUrl(url: string): { urlPath: string; path: string; rawQuery
   return { urlPath, path: decodePath(urlPath), rawQuery, query: new URLSearchParams(rawQuery) }
 }
 
+/** Returns the path of a URL without empty, `.` and `..` segments, as the multiplexer of Go's server cleans it. */
+export function tidyPath(urlPath: string): string {
+  if (!/\/(?:\/|\.{1,2}(?:\/|$))/.test(urlPath)) return urlPath
+  const tidy: string[] = []
+  for (const segment of urlPath.split('/')) {
+    if (segment === '..') tidy.pop()
+    else if (segment !== '' && segment !== '.') tidy.push(segment)
+  }
+  return `/${tidy.join('/')}${urlPath.endsWith('/') && tidy.length > 0 ? '/' : ''}`
+}
+
 /** Returns a path with its escapes undone. Bytes that are no UTF-8 are kept as `surrogate-escape.ts` says. */
 export function decodePath(urlPath: string): string {
   if (/%(?![0-9a-f]{2})/i.test(urlPath)) throw new GatewayError(400, 'invalid URL escape')

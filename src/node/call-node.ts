@@ -40,7 +40,7 @@ class CallNode implements Node {
 
   async network(options?: NetworkOptions): ReturnType<Node['network']> {
     if (this.globals.offline) {
-      throw new Failure('failed', 'the network is not to be asked', { hint: 'leave out --offline' })
+      throw new Failure('failed', 'this action must be run in online mode', { hint: 'leave out --offline' })
     }
     const network = await this.#node.network(options)
     network.identifyPeers()

@@ -70,7 +70,7 @@ class LocalNode implements Node {
   async #startNetwork({ signal, serves }: NetworkOptions): Promise<Network> {
     if (this.globals.offline) {
       const { Failure } = await import('../contract/failure.ts')
-      throw new Failure('failed', 'the network is not to be asked', { hint: 'leave out --offline' })
+      throw new Failure('failed', 'this action must be run in online mode', { hint: 'leave out --offline' })
     }
     const { startNetwork } = await import('./network/start.ts')
     const network = await startNetwork(this, {

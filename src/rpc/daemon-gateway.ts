@@ -33,11 +33,16 @@ export async function openGateway({ node, daemon, signal }: DaemonGatewayOptions
   }
   await rm(file, { force: true })
   if (wanted.length === 0) return { addresses: [], close }
-  const { serveGateway } = await import('../gateway/gateway.ts')
+  const [{ serveGateway }, { gatewayConfig }, { routingApi }] = await Promise.all([
+    import('../gateway/gateway.ts'),
+    import('../gateway/config.ts'),
+    import('../gateway/routing-api.ts'),
+  ])
   const bug = (error: unknown): void =>
     daemon.log.write('gateway', 'error', error instanceof Error ? (error.stack ?? error.message) : String(error))
   try {
-    const listener = serveGateway({ node, config, signal, bug })
+    const other = gatewayConfig(config).exposesRouting ? routingApi(node) : undefined
+    const listener = serveGateway({ node, config, signal, bug, other })
     for (const address of wanted) open.push(await listenAt(address, () => listener))
     const addresses = open.map(({ address }) => address)
     const { writeWhole } = await import('../repo/replace-file.ts')

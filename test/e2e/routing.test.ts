@@ -1,7 +1,9 @@
 /** Routing between daemons on loopback, with HTTP routers, and with Kubo. */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { formatName, parseName } from '../../src/node/ipns/name.ts'
 import { Daemon, KUBO } from './daemons.ts'
@@ -46,6 +48,30 @@ test('what is added in one of ten nodes is found by the others, and fetched by o
   await place.ok(['init', '--profile=test'])
   const found = await place.ok(['--peer', node(6).address, 'routing', 'findprovs', cid])
   assert.equal(found, node(0).peer)
+})
+
+test('the gateway answers what its routing is asked over HTTP', async () => {
+  const gateway = readFileSync(join(node(0).place.repo, 'gateway'), 'utf8')
+  const cid = await node(0).ok(['add', '-Q'], { input: 'asked of the gateway\n' })
+  const own = await fetch(`${gateway}/routing/v1/providers/${cid}?filter-addrs=tcp`)
+  assert.match(own.headers.get('cache-control') ?? '', /^public, max-age=300, stale-while-revalidate=172800/)
+  const [first] = JSON.parse(await own.text()).Providers
+  assert.deepEqual([first.ID, first.Schema], [node(0).peer, 'peer'])
+  assert.ok(`${first.Addrs[0]}/p2p/${first.ID}` === node(0).address)
+  const lines = { Accept: 'application/x-ndjson' }
+  const found = await fetch(`${gateway}/routing/v1/peers/${node(6).peer}`, { headers: lines })
+  assert.equal(JSON.parse((await found.text()).trim()).ID, node(6).peer)
+  const none = await fetch(`${gateway}/routing/v1/providers/${cid}?filter-addrs=!tcp`)
+  assert.deepEqual([none.status, await none.json()], [200, { Providers: [] }])
+  const name = await node(0).ok(['name', 'publish', '-Q', '--resolve=false', cid])
+  const record = await fetch(`${gateway}/routing/v1/ipns/${name}`)
+  assert.equal(record.headers.get('content-type'), 'application/vnd.ipfs.ipns-record')
+  assert.ok(Buffer.from(await record.arrayBuffer()).includes(cid))
+  const status = async (path: string, method = 'GET') =>
+    (await fetch(`${gateway}/routing/v1/${path}`, { method })).status
+  assert.equal(await status('providers/nonsense'), 400)
+  assert.equal(await status('nothing/x'), 404)
+  assert.equal(await status(`providers/${cid}`, 'POST'), 405)
 })
 
 test('peers are found by their ids', async () => {

@@ -14,7 +14,8 @@ export function parseAddress(text: string): Multiaddr {
   try {
     return multiaddr(text)
   } catch (error) {
-    throw new Failure('usage', `failed to parse multiaddr "${text}": ${reasonOf(error)}`, {
+    const reason = text.startsWith('/') ? reasonOf(error) : 'must begin with /'
+    throw new Failure('usage', `failed to parse multiaddr "${text}": ${reason}`, {
       hint: 'write it like /ip4/127.0.0.1/tcp/4001/p2p/12D3KooW…',
       cause: error,
     })
@@ -44,7 +45,9 @@ export function parsePeer(text: string): PeerId {
   try {
     return peerIdFromString(text)
   } catch (error) {
-    throw new Failure('usage', `failed to parse peer ID: ${text}: ${reasonOf(error)}`, { cause: error })
+    // The library speaks of decoders that a program could pass.
+    const reason = reasonOf(error).replace(/^Please pass a multibase decoder.*/, 'selected encoding not supported')
+    throw new Failure('usage', `failed to parse peer ID: ${text}: ${reason}`, { cause: error })
   }
 }
 

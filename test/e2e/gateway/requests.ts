@@ -79,6 +79,9 @@ const files: readonly Ask[] = [
   get(`/ipfs/${timed}`, { 'if-modified-since': 'Sun, 13 Sep 2020 12:26:40 GMT' }),
   get(`/ipfs/${timed}`, { 'if-modified-since': 'Sun, 13 Sep 2010 12:26:40 GMT' }),
   get(`/ipfs/${old}`),
+  get(`/ipfs//${tree}?a=b`),
+  get(`//ipfs/${tree}/./hello.txt`),
+  get(`/ipfs/${tree}/sub/../`),
   get(`/ipfs/${hamt}/name-77`),
   get(`/ipfs/${hamt}/none`),
 ]
