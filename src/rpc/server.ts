@@ -191,7 +191,7 @@ async function sendOutputs(
   }
 }
 
-/** Returns the input with the argument that was left out read from the body, one value a line. */
+/** Returns the input with what the body has of an argument, one value a line. */
 async function inputFromBody(
   command: Command,
   wire: WireCall,
@@ -200,13 +200,15 @@ async function inputFromBody(
   const key = wire.fromBody ?? ''
   const param = command.params[key]
   if (param?.place !== 'argument') return wire.input
+  const before = wire.input[key]
+  const given: readonly unknown[] = Array.isArray(before) ? before : []
   for await (const entry of source) {
     const lines = entry.content === undefined ? [] : await readLines(entry.content(), BODY_ARGUMENTS_BYTES_MAX)
     const values = lines.map(line => line.trim()).filter(line => line !== '')
-    if (values.length > 0) return { ...wire.input, [key]: param.many ? values : values[0] }
+    if (values.length > 0) return { ...wire.input, [key]: param.many ? [...given, ...values] : values[0] }
     break
   }
-  if (!param.optional) throw new Failure('usage', `argument "${param.label}" is required`)
+  if (!param.optional && given.length === 0) throw new Failure('usage', `argument "${param.label}" is required`)
   return wire.input
 }
 

@@ -29,7 +29,7 @@ type Declared = Pick<Command, 'path' | 'params' | 'source'>
 /** What a query asks of a command. */
 export interface WireCall extends WireGlobals {
   readonly input: Values
-  /** The key of the argument that was left out and is read from the body, one value a line. */
+  /** The key of the argument that is read from the body, one value a line: it was left out, or more of it follows. */
   readonly fromBody: string | undefined
   /** What is wrong with a value that has the right type: the command fails by it, the request is well-formed. */
   readonly refused: Failure | undefined
@@ -206,8 +206,10 @@ function distribute(
     const taken = left.splice(0, param.many ? room : param.optional ? Math.min(1, room) : 1)
     const values = taken.map(word => decodeArgument(param, word))
     input[key] = param.many ? values : values[0]
-    if (values.length > 0) continue
-    if (param.stdin && hasBody && fromBody === undefined) fromBody = key
+    const takesBody = param.stdin && hasBody && fromBody === undefined
+    // Kubo's own client sends the first value as an argument, and those that follow in the body.
+    if (takesBody && (param.many || values.length === 0)) fromBody = key
+    else if (values.length > 0) continue
     else if (!param.optional) throw new Failure('usage', `argument "${param.label}" is required`)
   }
   // What is left over is ignored, as Kubo does: the program on the other side cannot mend it.

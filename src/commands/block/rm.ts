@@ -43,9 +43,13 @@ export const blockRm = defineCommand({
     if (failed > 0) throw new Failure(removed > 0 ? 'partial' : 'failed', 'some blocks not removed')
   },
   async render(outputs, { out, err }) {
+    let failed = false
     for await (const { Hash, Error: cause } of outputs) {
+      failed ||= cause !== undefined
       if (cause === undefined) await out.write(`removed ${Hash}\n`)
       else await err.write(`cannot remove ${Hash}: ${cause}\n`)
     }
+    // Kubo's daemon leaves it to its client to see that something failed.
+    if (failed) throw new Failure('failed', 'some blocks not removed')
   },
 })
