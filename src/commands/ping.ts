@@ -1,6 +1,7 @@
 import { defineCommand } from '../contract/command.ts'
 import { Failure } from '../contract/failure.ts'
 import { argument, int } from '../contract/params.ts'
+import type { Routing } from '../node/network/network.ts'
 
 interface Ping {
   readonly Success: boolean
@@ -28,7 +29,7 @@ export const ping = defineCommand({
   },
   async *run(input, { node, signal, answer }): AsyncIterable<Ping> {
     if (input.count <= 0) throw new Failure('usage', `ping count must be greater than 0, was ${input.count}`)
-    const [{ swarm, peerId }, { targetOfText }, { setTimeout: sleep }] = await Promise.all([
+    const [{ swarm, routing, peerId }, { targetOfText }, { setTimeout: sleep }] = await Promise.all([
       node.network({ signal }),
       import('../node/network/addresses.ts'),
       import('node:timers/promises'),
@@ -38,6 +39,11 @@ export const ping = defineCommand({
     if (id === peerId) throw new Failure('usage', "error: can't ping self")
     if (address !== undefined) await swarm.connect(`${address}/p2p/${id}`, { signal })
     answer?.begin()
+    const known = await swarm.known()
+    if (!known.some(other => other.peer === id && other.addresses.length > 0)) {
+      yield { Success: true, Time: 0, Text: `Looking up peer ${id}` }
+      await lookUp(routing, id, signal)
+    }
     yield { Success: true, Time: 0, Text: `PING ${id}.` }
     const times: number[] = []
     let last: unknown
@@ -67,6 +73,15 @@ export const ping = defineCommand({
     }
   },
 })
+
+async function lookUp(routing: Routing, peer: string, signal: AbortSignal): Promise<void> {
+  try {
+    await routing.findPeer(peer, { signal })
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    throw new Failure(error.kind, `peer lookup failed: ${error.message}`, { cause: error, hint: error.hint })
+  }
+}
 
 function failed(cause: unknown): Failure {
   const kind = cause instanceof Failure ? cause.kind : 'network'

@@ -247,7 +247,11 @@ test('arguments that are left out, or too many for a query, travel in the body',
   form.append('file', new Blob(['one\ntwo\n']), 'stdin')
   assert.deepEqual((await recordOf(await post('echo/all', { body: form }))).rest, ['one', 'two'])
   // Kubo's own client sends the first one as an argument.
-  assert.deepEqual((await recordOf(await post('echo/all?arg=first&arg=zero', { body: form }))).rest, ['zero', 'one', 'two'])
+  assert.deepEqual((await recordOf(await post('echo/all?arg=first&arg=zero', { body: form }))).rest, [
+    'zero',
+    'one',
+    'two',
+  ])
   const rest = Array.from({ length: 20_000 }, (_, index) => `word-${index}`)
   const [output] = await Array.fromAsync(overSocket().execute(echo, call(echo, { rest })))
   assert.deepEqual(output?.rest, rest)
