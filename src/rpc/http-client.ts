@@ -13,7 +13,7 @@ import { API_PATH, HEADER, outputKind, takesFiles, toQuery } from './wire.ts'
 const CONNECT_TIMEOUT_MS = 30_000
 const FAILURE_BYTES_MAX = 1024 * 1024
 const LINE_BYTES_MAX = 256 * 1024 * 1024
-/** Go's servers take a request line and headers of 1 MiB, ours of 64 KiB: longer lists of arguments go into the body. */
+/** Go's servers take a request line and headers of 1 MiB, ours of 256 KiB: longer lists of arguments go into the body. */
 const QUERY_BYTES_MAX = 32 * 1024
 
 /** Runs a command in another node, over a connection of its own. */

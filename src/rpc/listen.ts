@@ -7,7 +7,7 @@ import type { Door } from './guard.ts'
 import { isSocketPath, socketPlaces } from './socket-place.ts'
 
 /** Bytes of a request's line and headers. */
-const HEADER_BYTES_MAX = 1024 * 1024
+const HEADER_BYTES_MAX = 256 * 1024
 const HEADERS_TIMEOUT_MS = 30_000
 /** Time that a connection may wait for its next request. */
 const IDLE_TIMEOUT_MS = 65_000
