@@ -54,6 +54,12 @@ export class Identifying {
     for (const connection of [...this.#waiting.keys()]) this.#run(connection)
   }
 
+  /** Resolves when the peer of a connection has answered what this has asked, or will not. */
+  async asked(connection: Connection): Promise<void> {
+    if (this.#waiting.has(connection)) this.#run(connection)
+    await this.#running.get(connection)
+  }
+
   /** Resolves when all that are connected have answered, or do not seem to. */
   async settled(): Promise<void> {
     this.hurry()

@@ -120,8 +120,9 @@ class LibSwarm implements Swarm {
     const peer = parsePeer(text)
     const connection = await this.#dial(peer, signal)
     const stop = within(signal, IDENTIFY_TIMEOUT_MS)
+    // Identify runs by itself after a connection has opened; it is waited for: a peer is not asked twice at once.
+    await this.#identifying.asked(connection)
     const known = await this.#stored(peer)
-    // Identify runs by itself when a connection opens; it is waited for, and not asked twice.
     if (known === undefined || known.protocols.length === 0) await this.#identified(connection, stop)
     return identityOf(peer, await this.#stored(peer))
   }
