@@ -110,6 +110,15 @@ export class Lan implements Disposable {
     host.configure(device, address, gateway)
   }
 
+  /** Joins another network to this one. Returns what cuts them apart, or puts them together again. */
+  join(other: Lan): (isCut: boolean) => void {
+    this.#host.ip(`link add join type veth peer name join netns ${other.#host.name}`)
+    for (const host of [this.#host, other.#host]) {
+      host.ip('link set join master br0 up')
+    }
+    return isCut => this.#host.ip(`link set join ${isCut ? 'down' : 'up'}`)
+  }
+
   /** Takes the nth host that was connected away from the others, or brings it back. */
   cut(nth: number, isCut: boolean): void {
     this.#host.ip(`link set port${nth} ${isCut ? 'down' : 'up'}`)
