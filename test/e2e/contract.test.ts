@@ -155,24 +155,34 @@ test('the launcher settles how the executable compiles and allocates, unless tha
   mkdirSync(place.path('bin'))
   mkdirSync(place.path('dist'))
   copyFileSync(join(DIST, '../bin/tsipfs'), place.path('bin/tsipfs'))
-  const names = ['BUN_JSC_useFTLJIT', 'MIMALLOC_ALLOW_THP', 'BUN_JSC_numberOfGCMarkers', 'BUN_GC_TIMER_INTERVAL']
+  const names = [
+    'BUN_JSC_useFTLJIT',
+    'BUN_JSC_forceRAMSize',
+    'MIMALLOC_ALLOW_THP',
+    'BUN_JSC_numberOfGCMarkers',
+    'BUN_GC_TIMER_INTERVAL',
+  ]
   const told = names.map(name => `\${${name}-unset}`).join(' ')
   writeFileSync(place.path('dist/tsipfs'), `#!/bin/sh\necho "${told}"\n`, { mode: 0o755 })
   const settings = (args: string[], env: Record<string, string> = {}): string => {
     const options = { env: { PATH: process.env.PATH, ...env }, encoding: 'utf8' } as const
     return spawnSync(place.path('bin/tsipfs'), args, options).stdout.trim()
   }
-  for (const args of [['refs', '-r', 'x'], ['add', '-r', 'x'], ['version']])
-    assert.equal(settings(args), '0 1 unset unset')
+  for (const args of [['refs', '-r', 'x'], ['add', '-r', 'x'], ['version']]) {
+    assert.equal(settings(args), '0 268435456 1 unset unset')
+  }
   for (const args of [
     ['add', '--chunker=rabin', 'x'],
     ['add', '--hash', 'blake3', 'x'],
     ['pubsub', 'sub', 'x'],
   ]) {
-    assert.equal(settings(args), 'unset 1 unset unset')
+    assert.equal(settings(args), 'unset unset 1 unset unset')
   }
-  assert.equal(settings(['daemon']), 'unset unset 1 10000')
-  assert.equal(settings(['version'], { BUN_JSC_useFTLJIT: '1', MIMALLOC_ALLOW_THP: '0' }), '1 0 unset unset')
+  assert.equal(settings(['daemon']), 'unset unset unset 1 10000')
+  assert.equal(
+    settings(['version'], { BUN_JSC_useFTLJIT: '1', BUN_JSC_forceRAMSize: '9', MIMALLOC_ALLOW_THP: '0' }),
+    '1 9 0 unset unset',
+  )
 })
 
 /** Returns the source files that a run of the bundle has loaded, by the maps beside its pieces. */
