@@ -12,8 +12,10 @@ import { packCar } from '../../src/node/dag-export.ts'
 import { CarImporter } from '../../src/node/dag-import.ts'
 import { encodeDagPb } from '../../src/node/dag-pb.ts'
 import { digest } from '../../src/node/hash.ts'
+import { checkRecord, createRecord, parseRecord, sequenceOf, targetOf } from '../../src/node/ipns/record.ts'
 import { encodeUnixfs } from '../../src/node/unixfs.ts'
 import { openEntry } from '../../src/node/unixfs-entry.ts'
+import { generateKey, peerIdBytes } from '../../src/repo/keys.ts'
 import { memoryBlocks } from '../../src/repo/memory.ts'
 import type { Block, Pins } from '../../src/repo/roles.ts'
 import { Place } from './program.ts'
@@ -145,6 +147,26 @@ test(`${MUTATIONS} mutations of CIDs are read or refused, and what is read is wr
     }
   }
   assert.ok(read > 0 && read < MUTATIONS, `${read} were read`)
+})
+
+test(`${MUTATIONS} mutations of IPNS records are refused, unless nothing that is signed has changed`, async () => {
+  const random = randomFrom(4)
+  const key = await generateKey('ed25519')
+  const name = peerIdBytes(key.publicKey)
+  const facts = { value: '/ipfs/bafkqaaa', sequence: 3n, validUntilMs: Date.now() + 3_600_000, ttlMs: 60_000 }
+  const records = [true, false].map(v1compat => createRecord(key, { ...facts, v1compat }))
+  let refused = 0
+  for (let round = 0; round < MUTATIONS; round++) {
+    const record = (await records[round % 2]) ?? assert.fail()
+    const bytes = mutated(record.bytes, random)
+    const isRefused = await fails(async () => {
+      const other = parseRecord(bytes)
+      await checkRecord(other, name)
+      assert.deepEqual([await targetOf(other), sequenceOf(other)], [facts.value, facts.sequence])
+    })
+    if (isRefused) refused += 1
+  }
+  assert.ok(refused > MUTATIONS * 0.8, `${refused} were refused`)
 })
 
 test('lengths that are only claimed cost nothing', async () => {
