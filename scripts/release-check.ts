@@ -1,5 +1,5 @@
 /**
- * Makes a release twice, in two clones that lie elsewhere, and compares every file; looks at the executables of all
+ * Makes a release of the last commit twice, in two clones that lie elsewhere, and compares every file; looks at the executables of all
  * platforms, and uses those that can run here. Takes minutes. Usage: release-check.ts [--target NAME]...
  *
  * TSIPFS_ROOTS is a folder with the libraries of other platforms, in a root for each: linux-arm64, linux-arm64-musl and
@@ -18,6 +18,8 @@ const scratch = mkdtempSync(join(tmpdir(), 'tsipfs-release-check-'))
 const RUN_TIMEOUT_MS = 60 * 60_000
 const CROSS_LIBRARIES = '/usr/aarch64-linux-gnu'
 const EXPECTED = 'QmaQLCtdrbzYjjDWn6dymFif5Lzf8jypnRBtca1YKTnPq9'
+/** What is committed now: somebody may go on working here. */
+const commit = ran('git', ['rev-parse', 'HEAD'], root).stdout.trim()
 let passed = 0
 let failed = 0
 let skipped = 0
@@ -50,6 +52,7 @@ function check(what: string, isRight: boolean, detail = ''): void {
 function releaseIn(folder: string, env: NodeJS.ProcessEnv): Map<string, string> {
   mkdirSync(join(folder, '..'), { recursive: true })
   ran('git', ['clone', '--quiet', root, folder], scratch)
+  ran('git', ['checkout', '--quiet', '--detach', commit], folder)
   ran('cp', ['-a', `${join(root, 'node_modules')}/.`, join(folder, 'node_modules')], scratch)
   const temporary = join(folder, '..', 'tmp')
   mkdirSync(temporary)
