@@ -278,7 +278,7 @@ async function show(
   // Bytes have one form, and a command that saves them in files does so whatever the encoding.
   if (command.output === 'bytes' && command.render !== undefined) return await command.render(outputs, view)
   if (encoding === 'json') return await renderJson(outputs, view, command.progressOf)
-  if (encoding === 'xml') return await renderXml(outputs, 'Output', view)
+  if (encoding === 'xml') return await renderXml(outputs, command.path, view)
   if (command.render === undefined) return await renderJson(outputs, view, command.progressOf)
   await command.render(outputs, view)
 }
