@@ -85,7 +85,7 @@ test('without a daemon a process takes part itself', async () => {
   await a.ok(['pubsub', 'pub', '--min-peers=1', 'back'], { input: 'hello' })
   assert.deepEqual(await over.then(({ status, stdout }) => [status, stdout]), [0, 'hello'])
 
-  const alone = ['--lookup-timeout=300ms', 'pubsub', 'pub']
+  const alone = ['--lookup-timeout=1s', 'pubsub', 'pub']
   const nobody = await place.run([...alone, '--peer', a.address, 'nobody'], { input: 'x' })
   assert.equal(nobody.status, 5)
   assert.match(nobody.stderr, /^Error: nobody is subscribed to the topic\nhint: /)

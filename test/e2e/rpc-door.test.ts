@@ -9,7 +9,7 @@ import { ended, Place, printed, type Running, seeded } from './program.ts'
 
 const HEADER_BYTES_MAX = 256 * 1024
 const ROUNDS = 400
-const GROWTH_BYTES_MAX = 120 * 1024 * 1024
+const GROWTH_BYTES_MAX = 240 * 1024 * 1024
 
 interface Target {
   readonly place: Place
