@@ -421,7 +421,7 @@ test('what is only read is read on read-only media, but no daemon starts there',
   assert.equal(stdout, 'status 1\n')
 })
 
-const kubo = process.env.KUBO_BIN
+const kubo = process.env.KUBO_BIN || undefined
 
 test('each speaks to the daemon of the other', {
   skip: kubo === undefined ? 'KUBO_BIN names no Kubo' : false,

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { type Ended, ended, Place, PROGRAM, printed, type RunOptions } from './program.ts'
 
-export const KUBO: string | undefined = process.env.KUBO_BIN
+export const KUBO: string | undefined = process.env.KUBO_BIN || undefined
 
 /** A node that runs: its commands go to its daemon. */
 export class Daemon implements AsyncDisposable {

@@ -117,7 +117,7 @@ test('answers as Kubo 0.44 does', async () => {
   assert.equal(wrong.length, 0, wrong.join('\n\n'))
 })
 
-const kubo = process.env.KUBO_BIN
+const kubo = process.env.KUBO_BIN || undefined
 const skip = kubo === undefined ? 'KUBO_BIN names no Kubo' : false
 
 test('the recorded answers are those of Kubo', { skip }, async () => {

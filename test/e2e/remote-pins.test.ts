@@ -236,7 +236,7 @@ test('a daemon tells the service where the data are', async () => {
   }
 })
 
-const kubo = process.env.KUBO_BIN
+const kubo = process.env.KUBO_BIN || undefined
 
 test('prints what Kubo prints', { skip: kubo === undefined ? 'KUBO_BIN names no Kubo' : false }, async () => {
   await using at = await opened()

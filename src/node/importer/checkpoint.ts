@@ -117,12 +117,15 @@ export class Checkpoint implements FilesBefore {
   }
 
   note(entry: SourceEntry, root: KnownRoot): Promise<void> | undefined {
-    if (entry.localPath === undefined || entry.inode === undefined || this.#count >= FILES_MAX) return undefined
-    if (isFresh(entry, this.#beganMs)) return undefined
-    this.#count += 1
     const { localPath, size, mtime, inode, mode } = entry
-    this.#waiting.push({ path: localPath, size, mtime, inode, mode, root })
-    return performance.now() - this.#savedAt < this.#everyMs ? undefined : this.#save()
+    const isKept = localPath !== undefined && inode !== undefined && this.#count < FILES_MAX
+    if (isKept && !isFresh(entry, this.#beganMs)) {
+      this.#count += 1
+      this.#waiting.push({ path: localPath, size, mtime, inode, mode, root })
+    }
+    // What was noted before may be due though this file is not noted.
+    const isDue = this.#waiting.length > 0 && performance.now() - this.#savedAt >= this.#everyMs
+    return isDue ? this.#save() : undefined
   }
 
   async #save(): Promise<void> {
