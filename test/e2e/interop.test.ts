@@ -272,7 +272,8 @@ test('providers, peers and names are found in the DHT, whoever has put them ther
   await peer.until('peer', { peer: daemon.peer }, ({ protocols }: { protocols: string[] }) =>
     protocols.includes('/ipfs/lan/kad/1.0.0'),
   )
-  await peer.ask('provide', { cid: theirs })
+  // Go's node takes a peer into its table a moment later, once it has answered there too.
+  await peer.until('provide', { cid: theirs }, () => true)
   await daemon.until(['routing', 'findprovs', theirs], text => text.includes(peer.id))
   const ours = await daemon.ok(['add', '-Q'], { input: 'of the daemon\n' })
   await third.until<{ id: string }[]>('findProviders', { cid: ours }, list => list.some(({ id }) => id === daemon.peer))
