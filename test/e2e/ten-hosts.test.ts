@@ -9,7 +9,6 @@ const BASE = '/dev/shm'
 const HOSTS = 10
 const HALF = HOSTS / 2
 const PORT = 4001
-const TOPIC = 'news'
 const CONFIG = { 'Addresses.Swarm': [`/ip4/0.0.0.0/tcp/${PORT}`], 'Swarm.DisableNatPortMap': true }
 
 /** Starts ten daemons, half of them in each of two networks, which are one as long as they are joined. */
@@ -37,11 +36,15 @@ async function startAll(stack: AsyncDisposableStack): Promise<{ nodes: Daemon[];
   return { nodes, cut }
 }
 
-/** Passes when all others hear what one says, if it says it again while the mesh grows. */
+/**
+ * Passes when all others hear what one says, if it says it again while the mesh grows. Each text has a topic of its own:
+ * whoever was apart is told later what it has missed.
+ */
 async function broadcast(nodes: readonly Daemon[], from: Daemon, text: string): Promise<void> {
+  const topic = text
   const others = nodes.filter(node => node !== from)
-  const hearing = others.map(node => ended(node.start(['pubsub', 'sub', '--count=1', '--format=lines', TOPIC])))
-  for (const node of others) await node.until(['pubsub', 'ls'], topics => topics.includes(TOPIC))
+  const hearing = others.map(node => ended(node.start(['pubsub', 'sub', '--count=1', '--format=lines', topic])))
+  for (const node of others) await node.until(['pubsub', 'ls'], topics => topics.includes(topic))
   const all = Promise.all(hearing)
   let isHeard = false
   void all.then(() => {
@@ -49,7 +52,7 @@ async function broadcast(nodes: readonly Daemon[], from: Daemon, text: string): 
   })
   while (!isHeard) {
     // Nobody may have joined yet whom this one knows.
-    await from.run(['pubsub', 'pub', TOPIC], { input: text })
+    await from.run(['pubsub', 'pub', topic], { input: text })
     await Promise.race([all, new Promise(resolve => setTimeout(resolve, 1_000))])
   }
   for (const { stdout } of await all) assert.equal(stdout, `${text}\n`)
