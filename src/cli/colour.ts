@@ -1,15 +1,6 @@
 import type { Colours } from '../contract/command.ts'
 import type { Io } from '../contract/io.ts'
-
-const plain = (text: string): string => text
-const NO_COLOURS: Colours = {
-  bold: plain,
-  dim: plain,
-  red: plain,
-  green: plain,
-  blue: plain,
-  magenta: plain,
-}
+import { NO_COLOURS } from '../contract/no-colours.ts'
 
 /** Returns whether a stream gets colour: the flag decides, then the environment, then whether it is a terminal. */
 export function wantsColour(flag: string | undefined, env: Io['env'], isTerminal: boolean): boolean {

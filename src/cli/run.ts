@@ -9,7 +9,7 @@ import type { FetchState } from '../node/exchange.ts'
 import { argumentsOfRuns } from './arguments.ts'
 import type { CiOutputs, CiSystem } from './ci.ts'
 import { coloursOf, wantsColour } from './colour.ts'
-import { renderJson, renderXml } from './encode.ts'
+import { renderJson } from './encode.ts'
 import { escapeControls } from './escape-controls.ts'
 import { chooseExecutor } from './executors.ts'
 import { type Found, findCommand } from './find-command.ts'
@@ -278,7 +278,7 @@ async function show(
   // Bytes have one form, and a command that saves them in files does so whatever the encoding.
   if (command.output === 'bytes' && command.render !== undefined) return await command.render(outputs, view)
   if (encoding === 'json') return await renderJson(outputs, view, command.progressOf)
-  if (encoding === 'xml') return await renderXml(outputs, command.path, view)
+  if (encoding === 'xml') return await (await import('./xml.ts')).renderXml(outputs, command.path, view)
   if (command.render === undefined) return await renderJson(outputs, view, command.progressOf)
   await command.render(outputs, view)
 }

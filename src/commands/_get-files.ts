@@ -1,6 +1,7 @@
 import { devNull } from 'node:os'
 import { basename, normalize, resolve } from 'node:path'
 import { Failure } from '../contract/failure.ts'
+import { byteReporter, writePieces } from './_write-pieces.ts'
 import type { GetView } from './get.ts'
 
 /** Returns where the result goes, as the user knows it: --output, else the last part of the path. */
@@ -18,7 +19,7 @@ export async function saveArchive(outputs: AsyncIterable<Uint8Array>, path: stri
   const target = new GetTarget(resolve(view.io.cwd, named), named, {
     noClobber: !view.input.clobber,
     signal: view.signal,
-    wrote: reporter(view),
+    wrote: byteReporter(view),
   })
   await target.addBytes(await begin(outputs, `Saving archive to ${named}`, named, view))
   await view.progress.clear()
@@ -27,21 +28,15 @@ export async function saveArchive(outputs: AsyncIterable<Uint8Array>, path: stri
 /** Writes a single file, or an archive as it comes, to standard output. */
 export async function printFile(outputs: AsyncIterable<Uint8Array>, view: GetView): Promise<void> {
   const { input, out } = view
-  const wrote = reporter(view)
-  const print = async (pieces: AsyncIterable<Uint8Array>): Promise<void> => {
-    for await (const piece of pieces) {
-      await out.write(piece)
-      wrote(piece.length)
-    }
-  }
-  if (input.archive || input.compress) await print(outputs)
+  const wrote = byteReporter(view)
+  if (input.archive || input.compress) await writePieces(outputs, out, wrote)
   else {
     const { untar } = await import('../node/untar.ts')
     for await (const { header, content } of untar(outputs)) {
       if (header.type !== 'file') {
         throw new Failure('failed', `${input.path} is no file`, { hint: 'add --archive to write it as a tar archive' })
       }
-      await print(content())
+      await writePieces(content(), out, wrote)
     }
   }
   await view.progress.clear()
@@ -60,7 +55,7 @@ export async function saveFiles(outputs: AsyncIterable<Uint8Array>, path: string
   using target = new GetTarget(resolve(view.io.cwd, path), path, {
     noClobber: !view.input.clobber,
     signal: view.signal,
-    wrote: reporter(view),
+    wrote: byteReporter(view),
   })
   const archive = await begin(outputs, `Saving file(s) to ${path}`, path, view)
   for await (const entry of untar(archive)) {
@@ -91,12 +86,4 @@ async function begin(
       await iterator.return?.()
     }
   })()
-}
-
-function reporter({ progress, length }: GetView): (bytes: number) => void {
-  let done = 0
-  return bytes => {
-    done += bytes
-    progress.update({ done, total: length?.(), unit: 'bytes' })
-  }
 }

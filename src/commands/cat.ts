@@ -1,6 +1,7 @@
 import { defineCommand } from '../contract/command.ts'
 import { Failure } from '../contract/failure.ts'
 import { argumentList, choice, int } from '../contract/params.ts'
+import { byteReporter, writePieces } from './_write-pieces.ts'
 
 export const cat = defineCommand({
   path: 'cat',
@@ -34,24 +35,8 @@ export const cat = defineCommand({
     if (Number.isFinite(total)) answer?.length(total)
     yield* readParts(node.blocks, parts, { signal, heldPieces })
   },
-  async render(outputs, { out, progress, length }) {
-    let done = 0
-    let writing: Promise<void> | undefined
-    try {
-      for await (const piece of outputs) {
-        await writing
-        // The next piece is read and hashed meanwhile.
-        writing = out.write(piece)
-        // It is awaited with the next piece; until then nobody listens.
-        writing.catch(() => undefined)
-        done += piece.length
-        progress.update({ done, total: length?.(), unit: 'bytes' })
-      }
-    } finally {
-      // What came before a failure is printed.
-      await writing?.catch(() => undefined)
-    }
-    await writing
-    await progress.clear()
+  async render(outputs, view) {
+    await writePieces(outputs, view.out, byteReporter(view))
+    await view.progress.clear()
   },
 })

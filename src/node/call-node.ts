@@ -30,12 +30,7 @@ class CallNode implements Node {
     const { blocks } = node.repo
     if (node.globals.offline) this.blocks = withoutExchange(blocks, 'the daemon runs with --offline')
     else if (globals.offline) this.blocks = withoutExchange(blocks, 'leave out --offline to ask the network')
-    else
-      this.blocks = withExchange(
-        blocks,
-        () => this.#openExchange(),
-        async () => await this.#aheadBytes(),
-      )
+    else this.blocks = withExchange(blocks, () => this.#openExchange(), node.repo.config)
   }
 
   async network(options?: NetworkOptions): ReturnType<Node['network']> {
@@ -45,11 +40,6 @@ class CallNode implements Node {
     const network = await this.#node.network(options)
     network.identifyPeers()
     return network
-  }
-
-  async #aheadBytes(): Promise<number | undefined> {
-    const { fetchAheadBytes } = await import('./memory-budget.ts')
-    return fetchAheadBytes(await this.repo.config.read())
   }
 
   async #openExchange(): Promise<Exchange> {

@@ -1,6 +1,6 @@
 import type { CID } from 'multiformats/cid'
 import { Failure } from '../contract/failure.ts'
-import type { Block, Blocks, GetManyOptions, Waiting } from '../repo/roles.ts'
+import type { Block, Blocks, ConfigStore, GetManyOptions, Waiting } from '../repo/roles.ts'
 import { type FetchAheadOptions, fetchAhead } from './fetch-ahead.ts'
 
 /** Fetches blocks that are not here. What it returns has been checked against its CID, and is stored in the repo. */
@@ -23,14 +23,16 @@ export interface FetchState {
   readonly tried: string
 }
 
-/** Says how many bytes of a fetch may wait for their turn. Is asked when something is missing. */
-export type AheadBytes = () => Promise<number | undefined>
-
 /**
  * Returns blocks that are looked up here first and, when missing, fetched. `exchange` is called at the first miss, once;
- * whoever made it closes it. Only `get` and `getMany` fetch; many blocks are asked for at a time.
+ * whoever made it closes it. Only `get` and `getMany` fetch; many blocks are asked for at a time, as many as the config
+ * leaves memory for.
  */
-export function withExchange(local: Blocks, exchange: () => Promise<Exchange>, aheadBytes?: AheadBytes): Blocks {
+export function withExchange(
+  local: Blocks,
+  exchange: () => Promise<Exchange>,
+  config?: Pick<ConfigStore, 'read'>,
+): Blocks {
   let opened: Promise<Exchange> | undefined
   const fetch = async (cid: CID, options: Waiting): Promise<Uint8Array> => {
     opened ??= exchange().catch(error => {
@@ -51,7 +53,7 @@ export function withExchange(local: Blocks, exchange: () => Promise<Exchange>, a
         return await fetch(cid, options)
       }
     },
-    getMany: (cids, options = {}) => getMany({ local, fetch, aheadBytes }, cids, options),
+    getMany: (cids, options = {}) => getMany({ local, fetch, config }, cids, options),
     put: (cid, bytes, options) => local.put(cid, bytes, options),
     async flush(options) {
       await (await opened)?.flush(options)
@@ -116,8 +118,8 @@ async function* getMany(
   {
     local,
     fetch,
-    aheadBytes,
-  }: Pick<FetchAheadOptions, 'fetch'> & { local: Blocks; aheadBytes: AheadBytes | undefined },
+    config,
+  }: Pick<FetchAheadOptions, 'fetch'> & { local: Blocks; config: Pick<ConfigStore, 'read'> | undefined },
   cids: Iterable<CID> | AsyncIterable<CID>,
   options: GetManyOptions,
 ): AsyncIterable<Block> {
@@ -142,10 +144,16 @@ async function* getMany(
       if (!isMissing(error, taken[0])) throw error
     }
     const rest = ended ? undefined : source
-    const bytesAheadMax = await aheadBytes?.()
+    const bytesAheadMax = config === undefined ? undefined : await aheadBytes(config)
     yield* fetchAhead(taken, rest, { local, fetch, bytesAheadMax, signal: options.signal })
     ended = true
   } finally {
     if (!ended) await source.return?.()
   }
+}
+
+/** Is asked when something is missing: what is here needs neither the module nor the config. */
+async function aheadBytes(config: Pick<ConfigStore, 'read'>): Promise<number | undefined> {
+  const { fetchAheadBytes } = await import('./memory-budget.ts')
+  return fetchAheadBytes(await config.read())
 }

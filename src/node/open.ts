@@ -55,11 +55,7 @@ class LocalNode implements Node {
     this.#options = options
     this.blocks = options.globals.offline
       ? withoutExchange(repo.blocks, 'leave out --offline to ask the network')
-      : withExchange(
-          repo.blocks,
-          () => this.#openExchange(),
-          async () => await this.#aheadBytes(),
-        )
+      : withExchange(repo.blocks, () => this.#openExchange(), repo.config)
   }
 
   network(options: NetworkOptions = {}): Promise<Network> {
@@ -81,11 +77,6 @@ class LocalNode implements Node {
     })
     if (this.#options.settles === true) network.settle()
     return network
-  }
-
-  async #aheadBytes(): Promise<number | undefined> {
-    const { fetchAheadBytes } = await import('./memory-budget.ts')
-    return fetchAheadBytes(await this.repo.config.read())
   }
 
   async #openExchange(): Promise<Exchange> {

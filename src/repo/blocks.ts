@@ -56,7 +56,7 @@ export interface RunOfBlocks {
 /** Arguments lie on the stack, and an identity CID in a link is as long as whoever wrote it likes. */
 const KEY_AT_ONCE_BYTES_MAX = 256
 
-/** Returns a string that is the same for the same multihash. */
+/** Returns bytes, such as a multihash, as a string that is the key of a map: a character for each. */
 export function keyOf(hash: Uint8Array): string {
   if (hash.length <= KEY_AT_ONCE_BYTES_MAX) return Reflect.apply(String.fromCharCode, undefined, hash)
   return Buffer.from(hash.buffer, hash.byteOffset, hash.byteLength).toString('latin1')

@@ -1,13 +1,13 @@
 import { closeSync, openSync, read, readSync } from 'node:fs'
 import { errorCode, systemFailure } from '../contract/failure.ts'
 import { type Layout, packFile } from './layout.ts'
+import { READ_MEMORY_BYTES } from './read-memory.ts'
 
 /** At most so many packs are open for reading. */
 const OPEN_PACKS_MAX = 128
 /** Up to this size reading at once costs less than a turn of the thread pool. */
 const SYNC_BYTES_MAX = 64 * 1024
-/** Neighbours are read together, up to so many bytes, over gaps up to so many. */
-const SPAN_BYTES_MAX = 1024 * 1024
+/** Neighbours are read together over gaps up to so many bytes. */
 const SPAN_GAP_BYTES_MAX = 4096
 
 /** Where the bytes of a block lie. */
@@ -28,31 +28,30 @@ interface Span<T> {
   readonly items: readonly T[]
 }
 
-/** Returns true when a place comes behind another one, near enough to be read with it. */
-export function continues(before: Place, next: Place): boolean {
+/**
+ * Returns the place that holds two places, the second of which lies in the first, or behind it and near enough to be read
+ * with it; undefined when it does not.
+ */
+export function joined(before: Place, next: Place): Place | undefined {
   const end = before.offset + before.length
-  if (next.pack !== before.pack || next.offset < end || next.offset - end > SPAN_GAP_BYTES_MAX) return false
-  return next.offset + next.length - before.offset <= SPAN_BYTES_MAX
+  if (next.pack !== before.pack || next.offset < before.offset || next.offset - end > SPAN_GAP_BYTES_MAX)
+    return undefined
+  const length = Math.max(end, next.offset + next.length) - before.offset
+  return length > READ_MEMORY_BYTES ? undefined : { pack: before.pack, offset: before.offset, length }
 }
 
 /** Returns what lies together, in the order of packs and offsets. */
 function spansOf<T extends { readonly place: Place }>(items: readonly T[]): Span<T>[] {
   const sorted = items.toSorted((a, b) => a.place.pack - b.place.pack || a.place.offset - b.place.offset)
-  const spans: Span<T>[] = []
-  for (let from = 0; from < sorted.length; ) {
-    const first = sorted[from]?.place
-    if (first === undefined) break
-    let to = from + 1
-    let end = first.offset + first.length
-    for (; to < sorted.length; to++) {
-      const next = sorted[to]?.place
-      if (next === undefined || next.pack !== first.pack || next.offset - end > SPAN_GAP_BYTES_MAX) break
-      if (next.offset + next.length - first.offset > SPAN_BYTES_MAX) break
-      end = Math.max(end, next.offset + next.length)
+  const spans: { place: Place; readonly items: T[] }[] = []
+  for (const item of sorted) {
+    const last = spans.at(-1)
+    const place = last === undefined ? undefined : joined(last.place, item.place)
+    if (last === undefined || place === undefined) spans.push({ place: item.place, items: [item] })
+    else {
+      last.items.push(item)
+      last.place = place
     }
-    const place = { pack: first.pack, offset: first.offset, length: end - first.offset }
-    spans.push({ place, items: sorted.slice(from, to) })
-    from = to
   }
   return spans
 }
@@ -141,7 +140,7 @@ export class PackReader implements Disposable {
   }
 
   #takeSpare(): readonly Uint8Array[] {
-    const spare = this.#spare ?? [Buffer.allocUnsafeSlow(SPAN_BYTES_MAX), Buffer.allocUnsafeSlow(SPAN_BYTES_MAX)]
+    const spare = this.#spare ?? [Buffer.allocUnsafeSlow(READ_MEMORY_BYTES), Buffer.allocUnsafeSlow(READ_MEMORY_BYTES)]
     this.#spare = undefined
     return spare
   }

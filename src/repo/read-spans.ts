@@ -1,7 +1,7 @@
 import type { CID } from 'multiformats/cid'
 import { PACK_OF_FILES, type Row } from './block-index.ts'
 import type { Checker } from './check.ts'
-import { continues, type PackReader, type Place } from './pack-reader.ts'
+import { joined, type PackReader, type Place } from './pack-reader.ts'
 import { type AheadBudget, LookAhead } from './read-ahead.ts'
 import { READ_MEMORY_BYTES, type ReadMemory } from './read-memory.ts'
 import type { Block } from './roles.ts'
@@ -125,12 +125,13 @@ class Spans {
       // Only what was looked up already: others may take long to come.
       const next = this.#source.known()
       if (next === undefined) break
-      if (next.row === undefined || !continues(place, next.row)) {
+      const both = next.row === undefined ? undefined : joined(place, next.row)
+      if (both === undefined) {
         this.#kept = next
         break
       }
       items.push(next)
-      place = { ...place, length: next.row.offset + next.row.length - place.offset }
+      place = both
     }
     return { items, place }
   }

@@ -1,15 +1,6 @@
-import type { Call, Colours, Command, Output } from '../contract/command.ts'
+import type { Call, Command, Output } from '../contract/command.ts'
 import type { Sink } from '../contract/io.ts'
-
-const plain = (text: string): string => text
-const COLOURS: Colours = {
-  bold: plain,
-  dim: plain,
-  red: plain,
-  green: plain,
-  blue: plain,
-  magenta: plain,
-}
+import { NO_COLOURS } from '../contract/no-colours.ts'
 
 /** Writes results in a command's own text form, for callers that ask for `encoding=text`. */
 export async function renderText(
@@ -38,7 +29,7 @@ export async function renderText(
     err,
     progress: { update: () => undefined, clear: async () => undefined },
     showsProgress: false,
-    colour: COLOURS,
+    colour: NO_COLOURS,
   })
 }
 

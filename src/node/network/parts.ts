@@ -45,7 +45,9 @@ export function withPart<T extends object>(thing: T, members: Partial<T>): T {
     get(target, property) {
       if (Object.hasOwn(members, property)) return Reflect.get(members, property)
       const value: unknown = Reflect.get(target, property, target)
+      // Methods may use private fields, which a proxy does not have.
       return typeof value === 'function' ? value.bind(target) : value
     },
+    set: (target, property, value) => Reflect.set(target, property, value, target),
   })
 }

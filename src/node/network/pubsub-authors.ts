@@ -3,7 +3,7 @@ import { publicKeyFromProtobuf } from '@libp2p/crypto/keys'
 import type { PublicKey } from '@libp2p/interface'
 import { peerIdFromMultihash, peerIdFromPublicKey } from '@libp2p/peer-id'
 import { decode as decodeDigest } from 'multiformats/hashes/digest'
-import { latin1 } from './latin1.ts'
+import { keyOf } from '../../repo/blocks.ts'
 import { type RpcMessage, signedBytes } from './pubsub-wire.ts'
 
 /** Authors whose keys are kept prepared; of more, the first is prepared again. */
@@ -29,7 +29,7 @@ export class Authors {
   check(message: RpcMessage): Author | undefined | Promise<Author | undefined> {
     const { from, seqno, signature, key } = message
     if (from === undefined || signature === undefined || seqno?.length !== 8) return undefined
-    const name = latin1(from)
+    const name = keyOf(from)
     const known = this.#known.get(name)
     const author = known !== undefined && isSame(known.key, key) ? known : authorOf(from, key)
     if (author === undefined) return undefined

@@ -1,4 +1,4 @@
-import { latin1 } from './latin1.ts'
+import { keyOf } from '../../repo/blocks.ts'
 
 /** Who was sent nothing for so long has checked what it was sent before. */
 const QUIET_MS = 1_000
@@ -51,14 +51,14 @@ export class PubsubPace {
 
   /** Takes note of a message that was sent to a peer. */
   sent(peer: string, idBytes: Uint8Array, bytes: number): void {
-    const id = latin1(idBytes)
+    const id = keyOf(idBytes)
     this.#last.set(peer, { id, idBytes, bytes, at: performance.now(), isConfirmed: false, confirmed: new Set() })
   }
 
   /** A peer has sent back a message of ours. */
   cameBack(peer: string, idBytes: Uint8Array): void {
     const last = this.#last.get(peer)
-    if (last === undefined || last.id !== latin1(idBytes)) return
+    if (last === undefined || last.id !== keyOf(idBytes)) return
     last.isConfirmed = true
     for (const confirmed of last.confirmed) confirmed()
   }

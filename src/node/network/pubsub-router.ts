@@ -1,7 +1,7 @@
 import { publicKeyToProtobuf } from '@libp2p/crypto/keys'
 import { type GossipSubComponents, type GossipsubOpts, gossipsub, StrictSign } from '@libp2p/gossipsub'
 import type { PeerId, PrivateKey, Stream } from '@libp2p/interface'
-import { latin1 } from './latin1.ts'
+import { keyOf } from '../../repo/blocks.ts'
 import type { PubsubMessage } from './network.ts'
 import { type Author, Authors } from './pubsub-authors.ts'
 import { FrameReader } from './pubsub-frames.ts'
@@ -114,7 +114,7 @@ export class Router {
     for (const peer of this.#inside.selectPeersToPublish(topic).tosend) {
       if (this.#inside.streamsOutbound.has(peer) && this.#hooks.send(peer, frame)) recipients.push(peer)
     }
-    this.#remember(id, latin1(id), message)
+    this.#remember(id, keyOf(id), message)
     this.#hooks.deliver(toPlain(this.#self, message), topic)
     return { id, recipients }
   }
@@ -182,7 +182,7 @@ export class Router {
     const { from, seqno } = message
     if (from === undefined || seqno?.length !== 8) return undefined
     const id = Buffer.concat([from, seqno])
-    const name = latin1(id)
+    const name = keyOf(id)
     // Author and number name a message, as with Go's nodes. Nobody but this node says something new in its name.
     if (this.#inside.seenCache.has(name) || Buffer.compare(from, this.#own) === 0) {
       this.#inside.gossipTracer.deliverMessage(name, true)
@@ -272,7 +272,7 @@ function optionsOf(settings: PubsubSettings): Partial<GossipsubOpts> {
     awaitRpcHandler: true,
     awaitRpcMessageHandler: true,
     seenTTL: settings.seenMs,
-    msgIdToStrFn: latin1,
+    msgIdToStrFn: keyOf,
     maxTopicBytesPerPeer: TOPIC_BYTES_MAX,
     maxInboundStreams: STREAMS_MAX,
     maxOutboundStreams: STREAMS_MAX,

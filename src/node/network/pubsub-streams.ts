@@ -1,6 +1,7 @@
 import { setTimeout as later } from 'node:timers/promises'
 import type { GossipSubComponents } from '@libp2p/gossipsub'
 import type { Connection, PeerId, Stream, Topology } from '@libp2p/interface'
+import { withPart } from './parts.ts'
 
 type Registrar = GossipSubComponents['registrar']
 
@@ -119,7 +120,7 @@ export class PubsubStreams {
         throw error
       }
     }
-    return withNewStream(connection, newStream)
+    return withPart(connection, { newStream })
   }
 
   #watch(stream: Stream, connection: Connection): void {
@@ -164,17 +165,4 @@ async function drained(stream: Stream, signal: AbortSignal | undefined): Promise
   for (const event of ['idle', 'close'] as const) stream.removeEventListener(event, stop)
   limit.removeEventListener('abort', stop)
   signal?.throwIfAborted()
-}
-
-/** Returns a connection that is another, but opens its streams otherwise. */
-function withNewStream(connection: Connection, newStream: Connection['newStream']): Connection {
-  return new Proxy(connection, {
-    get(target, key) {
-      if (key === 'newStream') return newStream
-      const value: unknown = Reflect.get(target, key, target)
-      // Methods may use private fields, which a proxy does not have.
-      return typeof value === 'function' ? value.bind(target) : value
-    },
-    set: (target, key, value) => Reflect.set(target, key, value, target),
-  })
 }
