@@ -3,6 +3,8 @@ import { flag, optionalArgument } from '../../contract/params.ts'
 import { maybe } from '../../contract/shape.ts'
 import { flushOption } from './_shared.ts'
 
+const AS_IS = { cidBase: undefined, upgradeCidV0: false }
+
 export const filesLs = defineCommand({
   path: 'files ls',
   summary: 'List directories in MFS',
@@ -22,7 +24,7 @@ export const filesLs = defineCommand({
     ...flushOption,
   },
   async *run(input, { node, globals, signal }) {
-    const [{ listMfs }, { checkCidBase }] = await Promise.all([
+    const [{ listMfs }, { checkCidBase, formatCid }] = await Promise.all([
       import('../../node/mfs/list.ts'),
       import('../../node/cid.ts'),
     ])
@@ -33,7 +35,7 @@ export const filesLs = defineCommand({
       Type: type === 'directory' ? 1 : 0,
       Size: size,
       // As with Kubo, --cid-base says nothing here.
-      Hash: cid === undefined ? '' : cid.toString(),
+      Hash: cid === undefined ? '' : formatCid(cid, AS_IS),
     }))
     yield { Entries: listed.length === 0 ? null : listed }
   },
