@@ -117,6 +117,19 @@ const fail = defineCommand({
   },
 })
 
+/** Keeps its thread from everything else, timers too. */
+const busy = defineCommand({
+  path: 'busy',
+  summary: 'Take long',
+  needs: 'nothing',
+  params: { ms: int('ms', { initial: 0 }) },
+  async *run({ ms }) {
+    const begun = performance.now()
+    while (performance.now() - begun < ms);
+    yield { ms }
+  },
+})
+
 const local = defineCommand({
   path: 'local',
   summary: 'Stay here',
@@ -128,7 +141,7 @@ const local = defineCommand({
   },
 })
 
-const all = [echo, topic, put, bytes, fail, local] as unknown as Command[]
+const all = [echo, topic, put, bytes, fail, busy, local] as unknown as Command[]
 const commands = Object.fromEntries(all.map(command => [command.path, async () => command]))
 const executor: Executor = {
   execute: (command, call) => command.run(call.input, { ...call, node: undefined as never, repoPath: '' }),
@@ -296,8 +309,12 @@ test('failures come out as they went in, before output and after', async () => {
   )
   await assert.rejects(Array.fromAsync(overSocket().execute(fail, call(fail, { kind: 'bug' }))), { kind: 'bug' })
   assert.match(String(seen.bugs[0]), /oops/)
-  const timeout = await post('fail?kind=hang&timeout=20ms')
-  assert.match(String((await recordOf(timeout)).Message), /context deadline exceeded/)
+  for (const late of ['fail?kind=hang&timeout=20ms', 'busy?ms=30&timeout=5ms']) {
+    const response = await post(late)
+    assert.equal(response.status, 500)
+    assert.match(String((await recordOf(response)).Message), /context deadline exceeded/)
+  }
+  assert.equal((await post('busy?ms=30&timeout=10s')).status, 200)
 })
 
 test('headers go out when the work begins, and a client that leaves ends it', async () => {
