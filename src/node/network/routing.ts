@@ -306,6 +306,13 @@ class CombinedRouting implements Routing {
     }
   }
 
+  onPeer(met: () => void, signal: AbortSignal): void {
+    for (const { routingTable } of this.#dhts.values()) {
+      routingTable.addEventListener('peer:add', met)
+      signal.addEventListener('abort', () => routingTable.removeEventListener('peer:add', met))
+    }
+  }
+
   keyspaces(): readonly KeyspaceNetwork<unknown>[] {
     if (!this.#setup.dhtMethods.has('provide')) return []
     const own = this.#context.libp2p.peerId
