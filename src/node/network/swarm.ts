@@ -9,6 +9,7 @@ import { dialFailure } from './dial-failure.ts'
 import { type AddressFilters, unreachableNetworks } from './filters.ts'
 import type { Identifying } from './identify-later.ts'
 import { roundTripMs } from './keep-alive.ts'
+import type { LeftPeers } from './left-peers.ts'
 import type { PeerAddresses, PeerConnection, PeerIdentity, Swarm } from './network.ts'
 import type { Components, PartContext } from './parts.ts'
 import { pingOnce } from './ping.ts'
@@ -37,14 +38,16 @@ class LibSwarm implements Swarm {
   readonly #limits: ConnectionLimits
   readonly #identifying: Identifying
   readonly #unreachable = unreachableNetworks()
+  readonly #left: LeftPeers
   readonly #closing: AbortSignal
 
-  constructor({ libp2p, components, signal }: PartContext, { filters, limits, identifying }: SwarmRoles) {
+  constructor({ libp2p, components, left, signal }: PartContext, { filters, limits, identifying }: SwarmRoles) {
     this.#libp2p = libp2p
     this.#components = components
     this.#filters = filters
     this.#limits = limits
     this.#identifying = identifying
+    this.#left = left
     this.#closing = signal
   }
 
@@ -93,6 +96,7 @@ class LibSwarm implements Swarm {
       address === undefined ? connections : connections.filter(({ remoteAddr }) => same(remoteAddr, address))
     if (wanted.length === 0) throw new Failure('failed', 'conn not found')
     await this.#libp2p.peerStore.merge(peer, { tags: { 'user-connect': undefined } })
+    if (wanted.length === connections.length) this.#left.leave(peer)
     for (const connection of wanted) await closeConnection(connection, signal)
     return peer.toString()
   }
