@@ -27,7 +27,8 @@ export const statsBw = defineCommand({
     interval: text('How long to wait between two times', { short: 'i', initial: '1s', placeholder: 'duration' }),
   },
   check({ peer, proto }) {
-    if (peer !== undefined && proto !== undefined) throw new Failure('usage', 'please only specify peer OR protocol')
+    if (peer === undefined || proto === undefined) return
+    throw new Failure('usage', 'please only specify peer OR protocol', { badRequest: true })
   },
   async *run(input, { node, signal }): AsyncIterable<Bandwidth> {
     const [{ parseDuration }, { parsePeer }, { setTimeout: sleep }, network] = await Promise.all([

@@ -43,6 +43,8 @@ export const swarmResources = defineCommand({
         ConnsInbound: [inbound, connections.max],
         ConnsOutbound: [connections.used - inbound, undefined],
         Streams: [streams.used, streams.max],
+        StreamsInbound: [streams.inbound, undefined],
+        StreamsOutbound: [streams.used - streams.inbound, undefined],
       }),
       Transient: scope({ ConnsOutbound: [dials.used, dials.max] }),
     }

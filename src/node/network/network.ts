@@ -108,7 +108,7 @@ export interface Swarm {
   /** Limits and their use. */
   resources(): {
     connections: { used: number; max: number }
-    streams: { used: number; max: number }
+    streams: { used: number; inbound: number; max: number }
     dials: { used: number; max: number }
   }
 }

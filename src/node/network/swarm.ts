@@ -81,7 +81,7 @@ class LibSwarm implements Swarm {
 
   async connect(text: string, { signal }: Waiting = {}): Promise<string> {
     const { peer, address } = parseTarget(text)
-    this.#refuseSelf(peer, 'connect to')
+    if (this.#libp2p.peerId.equals(peer)) throw new Failure('failed', 'failed to dial: dial to self attempted')
     if (address === undefined) await this.#dial(peer, signal)
     else if (this.#libp2p.getConnections(peer).length === 0) await this.#dialAt(peer, address, signal)
     await this.#libp2p.peerStore.merge(peer, { tags: CONNECTED_TAG })
@@ -140,7 +140,7 @@ class LibSwarm implements Swarm {
 
   async ping(text: string, { signal }: Waiting = {}): Promise<number> {
     const peer = parsePeer(text)
-    this.#refuseSelf(peer, 'ping')
+    if (this.#libp2p.peerId.equals(peer)) throw new Failure('usage', 'cannot ping self')
     return await pingOnce(await this.#dial(peer, signal), { signal })
   }
 
@@ -197,7 +197,7 @@ class LibSwarm implements Swarm {
     try {
       return await dial(signal)
     } catch (error) {
-      throw dialFailure(`failed to dial ${peer}`, error)
+      throw dialFailure(`failed to dial: failed to dial ${peer}`, error)
     }
   }
 
@@ -220,10 +220,6 @@ class LibSwarm implements Swarm {
       if (error instanceof Error && error.name === 'NotFoundError') return undefined
       throw error
     }
-  }
-
-  #refuseSelf(peer: PeerId, verb: string): void {
-    if (this.#libp2p.peerId.equals(peer)) throw new Failure('usage', `cannot ${verb} self`)
   }
 }
 
