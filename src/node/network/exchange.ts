@@ -56,6 +56,7 @@ class LibExchange implements NetworkExchange, AsyncDisposable {
       connectionTo: peer => bestConnection(libp2p.getConnections(peerIdFromString(peer))),
       serves: (identity === 'repo' || serves !== undefined) && flagAt(config, 'Bitswap.ServerEnabled', true),
       mayServe: identity === 'repo' ? undefined : serves,
+      onOpenWants: () => this.#watch(),
     })
     this.bitswap = this.#bitswap
   }
@@ -71,21 +72,19 @@ class LibExchange implements NetworkExchange, AsyncDisposable {
     libp2p.addEventListener('peer:connect', this.#onConnect)
     libp2p.addEventListener('peer:disconnect', this.#onDisconnect)
     for (const peer of libp2p.getPeers()) this.#bitswap.connected(peer.toString())
-    if (libp2p.getPeers().length > 0) this.#watch()
   }
 
-  /** Looks now and then for what others have stored meanwhile, while there is a peer that may wait for it. */
+  /** Looks now and then for what others have stored meanwhile, while there is a peer that waits for it. */
   #watch(): void {
-    const { libp2p, identity, node } = this.#context
+    const { identity, node } = this.#context
     if (identity !== 'repo' || this.#timer !== undefined) return
     let seen = ''
     this.#timer = setInterval(() => {
-      if (libp2p.getPeers().length === 0) {
+      if (!this.#bitswap.hasOpenWants) {
         clearInterval(this.#timer)
         this.#timer = undefined
         return
       }
-      if (!this.#bitswap.hasOpenWants) return
       const before = seen
       seen = node.repo.changes()
       if (before !== seen) void this.#bitswap.lookAgain()
@@ -103,7 +102,6 @@ class LibExchange implements NetworkExchange, AsyncDisposable {
 
   readonly #onConnect = ({ detail }: CustomEvent<PeerId>): void => {
     this.#bitswap.connected(detail.toString())
-    this.#watch()
   }
 
   readonly #onDisconnect = ({ detail }: CustomEvent<PeerId>): void => this.#bitswap.disconnected(detail.toString())

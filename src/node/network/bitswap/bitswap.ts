@@ -26,6 +26,8 @@ export interface BitswapOptions {
   readonly serves: boolean
   /** Returns true for what others may have; undefined: all that is here. */
   readonly mayServe?: ((cid: CID) => boolean) | undefined
+  /** Is told when a peer wants something that is not here. */
+  readonly onOpenWants?: (() => void) | undefined
 }
 
 interface Counts {
@@ -63,6 +65,7 @@ export class Bitswap {
     this.#server = new BitswapServer({
       blocks: options.blocks,
       mayServe: options.mayServe,
+      onOpenWants: options.onOpenWants,
       onSent: (peer, cids, bytes) => {
         const blocks = cids.length
         const counts = this.#countsOf(peer)
