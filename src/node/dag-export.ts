@@ -1,7 +1,8 @@
 import type { CID } from 'multiformats/cid'
 import type { Block, Waiting } from '../repo/roles.ts'
 import { encodeCarHeader, varintLength } from './car.ts'
-import { readDag, type WalkBlocks } from './dag-walk.ts'
+import { CidSet } from './cid-set.ts'
+import { exactBytes, readDag, type WalkBlocks } from './dag-walk.ts'
 
 /** Blocks are gathered into pieces of about this size. */
 const PIECE_BYTES = 1024 * 1024
@@ -29,7 +30,7 @@ export function exportRoots(
   roots: readonly CID[],
   options: Waiting = {},
 ): AsyncIterable<Uint8Array> {
-  const seen = new Set<string>()
+  const seen = new CidSet(exactBytes)
   async function* all(): AsyncIterable<Block> {
     for (const root of roots) yield* readDag(blocks, root, { ...options, seen, isBrief: true })
   }
