@@ -12,7 +12,7 @@ import {
 } from 'node:fs'
 import type { CID } from 'multiformats/cid'
 import { errorCode, systemFailure } from '../contract/failure.ts'
-import { closeDirect, type DirectFile, type DirectMode, DirectWrites } from './direct-writes.ts'
+import { type DirectMode, DirectWrites } from './direct-writes.ts'
 import { syncFolder } from './durable.ts'
 import { type Layout, packFile, packId, packIdFromName, packRange, packSlot } from './layout.ts'
 import { PACK_HEADER, sectionHeadLength, writeSectionHead } from './pack-format.ts'
@@ -62,7 +62,7 @@ export class OpenPack {
   /** Rows may name what lies before; undefined after a commit that failed, when nobody knows. */
   committed: number | undefined
   /** Opened once more, to be written around the cache. */
-  direct: DirectFile | undefined
+  directFd: number | undefined
   /** True while the file may be longer than what was appended. */
   padded = false
 
@@ -125,7 +125,7 @@ export class PackWriter implements AsyncDisposable {
     const before = pack.end
     pack.users++
     try {
-      if (!this.#direct.wants(blocks) || !(await this.#direct.write(pack, blocks))) await this.#write(pack, blocks)
+      if (!this.#direct.takes(blocks) || !(await this.#direct.write(pack, blocks))) await this.#write(pack, blocks)
       // What follows goes into another pack.
       if (pack.isFull) trim(pack)
       return pack
@@ -206,7 +206,7 @@ export class PackWriter implements AsyncDisposable {
   #close(pack: OpenPack): void {
     this.#retired.delete(pack)
     trim(pack)
-    closeDirect(pack)
+    if (pack.directFd !== undefined) closeSync(pack.directFd)
     closeSync(pack.fd)
   }
 
