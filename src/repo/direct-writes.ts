@@ -4,11 +4,6 @@ import { DirectRule } from './direct-rule.ts'
 import { sectionHeadLength, writeSectionHead } from './pack-format.ts'
 import type { Appended, OpenPack } from './pack-writer.ts'
 
-/** What of WebAssembly is used here: its memory begins with a page of the system's, a buffer of the runtime anywhere. */
-declare const WebAssembly: {
-  readonly Memory: new (options: { readonly initial: number }) => { readonly buffer: ArrayBuffer }
-}
-
 /**
  * When packs are written around the page cache: where it was measured to pay, always (for tests: whatever the disk), or never.
  */
@@ -18,8 +13,9 @@ export type DirectMode = 'measured' | 'always' | 'never'
 const PAGE_BYTES = 4096
 /** A batch of 1 MiB, and what it begins with, is one write. */
 const STAGE_BYTES = 1024 * 1024 + 60 * 1024
-/** Pages of WebAssembly: the stage, and room behind it for what stands before a block. */
-const STAGE_PAGES = 17
+/** Room behind the stage for what stands before a block. */
+const HEAD_BYTES_MAX = PAGE_BYTES
+
 /** File systems where O_DIRECT goes around the cache, or on overlays is refused where it does not, by their magic number. */
 const DIRECT_FILE_SYSTEMS: ReadonlySet<number> = new Set([
   // ext4, xfs, overlay.
@@ -60,7 +56,7 @@ export class DirectWrites {
     try {
       const fd = this.#open(pack)
       if (fd === undefined) return false
-      this.#stage ??= Buffer.from(new WebAssembly.Memory({ initial: STAGE_PAGES }).buffer)
+      this.#stage ??= pagesOf(STAGE_BYTES + HEAD_BYTES_MAX)
       pack.padded = true
       await this.#writeTo(pack, fd, this.#stage, blocks)
       return true
@@ -132,6 +128,14 @@ export class DirectWrites {
     pack.directFd ??= openSync(pack.file, constants.O_WRONLY | constants.O_DIRECT)
     return pack.directFd
   }
+}
+
+/**
+ * Returns memory that begins with a page of the system, as that which may grow does on both runtimes. It is shared memory,
+ * since Bun copies other memory of that kind before another thread may read it.
+ */
+function pagesOf(bytes: number): Buffer {
+  return Buffer.from(new SharedArrayBuffer(bytes, { maxByteLength: bytes + PAGE_BYTES }), 0, bytes)
 }
 
 /** Returns true when a file system says that it does not write around its cache. */
