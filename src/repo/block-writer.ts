@@ -10,7 +10,7 @@ import type { State } from './state.ts'
 /** A commit takes at most so many blocks, so that others do not wait long for the database. */
 export const BATCH_BLOCKS_MAX = 4096
 /** Blocks are looked up and appended together when so many bytes are due. */
-export const BATCH_BYTES_DUE = 1024 * 1024
+export const BATCH_BYTES_DUE = 4 * 1024 * 1024
 /** Batches are flushed and committed together until so many bytes are written: a flush of many costs little more than one of few. */
 const GROUP_BYTES_DUE = 64 * 1024 * 1024
 const BATCHES_UNWRITTEN_MAX = 1

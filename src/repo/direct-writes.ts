@@ -12,7 +12,7 @@ export type DirectMode = 'measured' | 'always' | 'never'
 /** What is written around the cache begins at a multiple of this, is as long as one, and lies in memory at one. */
 const PAGE_BYTES = 4096
 /** A batch of 1 MiB, and what it begins with, is one write. */
-const STAGE_BYTES = 1024 * 1024 + 60 * 1024
+const STAGE_BYTES = 4 * 1024 * 1024 + 60 * 1024
 /** Room behind the stage for what stands before a block. */
 const HEAD_BYTES_MAX = PAGE_BYTES
 
