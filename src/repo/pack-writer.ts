@@ -34,7 +34,7 @@ export interface Durability {
   /** Nothing else goes on in this process while a few blocks are flushed. */
   readonly alone?: boolean | undefined
   /** Where nothing is flushed, nothing is written around the cache either. */
-  readonly direct?: DirectMode | undefined
+  readonly directWrites?: DirectMode | undefined
 }
 
 /** A block that is to be appended; `place` is set when it was. */
@@ -108,8 +108,8 @@ export class PackWriter implements AsyncDisposable {
     this.#state = state
     this.#slot = slot
     this.#durability = durability
-    const { durable, direct = 'measured' } = durability
-    this.#direct = new DirectWrites(layout.packs, durable ? direct : 'never')
+    const { durable, directWrites = 'measured' } = durability
+    this.#direct = new DirectWrites(layout.packs, durable ? directWrites : 'never')
   }
 
   /** Appends blocks, sets their places, and returns the pack that they are in. Flush and commit are still to come. */
@@ -127,10 +127,10 @@ export class PackWriter implements AsyncDisposable {
     try {
       if (!this.#direct.takes(blocks) || !(await this.#direct.write(pack, blocks))) await this.#write(pack, blocks)
       // What follows goes into another pack.
-      if (pack.isFull) trim(pack)
+      if (pack.isFull) cutPadding(pack)
       return pack
     } catch (error) {
-      giveBack(pack, before)
+      cut(pack, before)
       this.release(pack)
       // What was appended before is as good as it was.
       this.#avoided.add(pack.id)
@@ -205,7 +205,7 @@ export class PackWriter implements AsyncDisposable {
 
   #close(pack: OpenPack): void {
     this.#retired.delete(pack)
-    trim(pack)
+    cutPadding(pack)
     if (pack.directFd !== undefined) closeSync(pack.directFd)
     closeSync(pack.fd)
   }
@@ -323,7 +323,7 @@ export class PackWriter implements AsyncDisposable {
   /** Closes the packs, cut to what is committed. What a killed run has left is cut off by who holds the slot next. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const pack of [...this.#retired, ...(this.#pack === undefined ? [] : [this.#pack])]) {
-      if (pack.committed !== undefined && pack.committed < pack.end) giveBack(pack, pack.committed)
+      if (pack.committed !== undefined && pack.committed < pack.end) cut(pack, pack.committed)
       this.#close(pack)
     }
     this.#pack = undefined
@@ -371,17 +371,16 @@ function flushData(fd: number): Promise<void> {
 }
 
 /** Cuts a pack that was written in whole pages to what was appended. */
-function trim(pack: OpenPack): void {
-  if (pack.padded) ftruncateSync(pack.fd, pack.end)
-  pack.padded = false
+function cutPadding(pack: OpenPack): void {
+  if (pack.padded) cut(pack, pack.end)
 }
 
-/** Cuts a pack where an append failed: on a full disk every byte counts. */
-function giveBack(pack: OpenPack, end: number): void {
+/** Cuts a pack where an append failed, since on a full disk every byte counts, or where it ends. */
+function cut(pack: OpenPack, end: number): void {
   pack.padded = false
   try {
     ftruncateSync(pack.fd, end)
   } catch {
-    // The failure that led here is the one to tell; the next holder of the slot cuts the pack too.
+    // The failure that led here, if any, is the one to tell; the next holder of the slot cuts the pack too.
   }
 }
