@@ -122,11 +122,11 @@ const busy = defineCommand({
   path: 'busy',
   summary: 'Take long',
   needs: 'nothing',
-  params: { ms: int('ms', { initial: 0 }) },
-  async *run({ ms }) {
+  params: { ms: int('ms', { initial: 0 }), isSilent: flag('silent') },
+  async *run({ ms, isSilent }) {
     const begun = performance.now()
     while (performance.now() - begun < ms);
-    yield { ms }
+    if (!isSilent) yield { ms }
   },
 })
 
@@ -309,7 +309,7 @@ test('failures come out as they went in, before output and after', async () => {
   )
   await assert.rejects(Array.fromAsync(overSocket().execute(fail, call(fail, { kind: 'bug' }))), { kind: 'bug' })
   assert.match(String(seen.bugs[0]), /oops/)
-  for (const late of ['fail?kind=hang&timeout=20ms', 'busy?ms=30&timeout=5ms']) {
+  for (const late of ['fail?kind=hang&timeout=20ms', 'busy?ms=30&timeout=5ms', 'busy?ms=30&silent=true&timeout=5ms']) {
     const response = await post(late)
     assert.equal(response.status, 500)
     assert.match(String((await recordOf(response)).Message), /context deadline exceeded/)

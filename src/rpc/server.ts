@@ -200,6 +200,7 @@ async function sendOutputs(
     // After it: what a command says of a time limit is its last word.
     call.signal.throwIfAborted()
   }
+  if (isFirst) limits.check()
 }
 
 /** Returns the input with what the body has of an argument, one value a line. */
