@@ -14,6 +14,7 @@ import { widenWindow } from './muxer.ts'
 import type { BitswapView, ExchangeOptions, Routing } from './network.ts'
 import type { Part, PartContext } from './parts.ts'
 import { providerSearch } from './provider-search.ts'
+import { rubbish } from './rubbish.ts'
 import { flagAt } from './settings.ts'
 import { resolveTargets } from './targets.ts'
 
@@ -51,10 +52,12 @@ class LibExchange implements NetworkExchange, AsyncDisposable {
     this.#context = context
     this.#routing = routing
     this.#blocks = storingBlocks(node.repo)
+    const collecting = identity === 'repo' ? rubbish() : undefined
     this.#bitswap = new Bitswap({
       blocks: this.#blocks,
       connectionTo: peer => bestConnection(libp2p.getConnections(peerIdFromString(peer))),
       serves: (identity === 'repo' || serves !== undefined) && flagAt(config, 'Bitswap.ServerEnabled', true),
+      onBytes: collecting === undefined ? undefined : bytes => collecting.received(bytes),
       mayServe: identity === 'repo' ? undefined : serves,
       onOpenWants: () => this.#watch(),
     })
