@@ -3,6 +3,7 @@ import type { Block, Waiting } from '../repo/roles.ts'
 import { encodeCarHeader, varintLength } from './car.ts'
 import { CidSet } from './cid-set.ts'
 import { exactBytes, readDag, type WalkBlocks } from './dag-walk.ts'
+import { IDENTITY } from './hash.ts'
 
 /** Blocks are gathered into pieces of about this size. */
 const PIECE_BYTES = 1024 * 1024
@@ -18,7 +19,16 @@ export interface ExportOptions extends Waiting {
  * before anything is yielded when the root cannot be read.
  */
 export function exportCar(blocks: WalkBlocks, root: CID, options: ExportOptions = {}): AsyncIterable<Uint8Array> {
-  return packCar([root], readDag(blocks, root, { ...options, isBrief: true }), PIECE_BYTES)
+  const read = readDag(blocks, root, { ...options, isBrief: true })
+  return packCar([root], options.partial === true ? eachOnce(read) : read, PIECE_BYTES)
+}
+
+/** Yields blocks whose bytes are not there yet: none that stands in its CID, and of those with one digest the first. */
+async function* eachOnce(blocks: AsyncIterable<Block>): AsyncIterable<Block> {
+  const seen = new CidSet(({ multihash }) => multihash.bytes)
+  for await (const block of blocks) {
+    if (block.cid.multihash.code !== IDENTITY && seen.add(block.cid)) yield block
+  }
 }
 
 /**
