@@ -24,12 +24,12 @@ export async function chooseExecutor(
   }
   const place = repoPlace(textOf(values.repoDir) ?? textOf(values.config), io)
   if (command.needs === 'daemon' || (command.needs === 'network' && !globals.offline)) {
-    const { daemonAddress } = await import('../rpc/daemon-address.ts')
-    const address = await daemonAddress(place.path)
-    if (address !== undefined) {
-      const { remoteExecutor } = await import('../rpc/client.ts')
-      return remoteExecutor({ address, auth })
-    }
+    const [{ findDaemon }, { remoteExecutor }] = await Promise.all([
+      import('../rpc/daemon-address.ts'),
+      import('../rpc/client.ts'),
+    ])
+    const daemon = await findDaemon(place.path)
+    if (daemon !== undefined) return remoteExecutor({ ...daemon, auth })
     if (command.needs === 'daemon') {
       throw new Failure('needs-daemon', `"${command.path}" speaks about a running daemon, and this repo has none`, {
         hint: 'start one with: tsipfs daemon',

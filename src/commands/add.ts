@@ -152,12 +152,7 @@ export const add = defineCommand({
     const expected = await expectation(input.expect)
     const watched = expected?.watch(source) ?? source
     const options = { ...input, toCar: input.toCar !== undefined, checkRoots: expected?.check, signal }
-    let isEmpty = true
-    for await (const event of addAll(node, watched, options)) {
-      isEmpty = false
-      yield addRecord(event, globals) as Added
-    }
-    if (isEmpty) throw new Failure('usage', 'expected a file argument')
+    for await (const event of addAll(node, watched, options)) yield addRecord(event, globals) as Added
   },
   receive(outputs, input, caller) {
     return input.toCar === undefined ? outputs : savingCar(outputs, input.toCar, caller)

@@ -108,7 +108,6 @@ export class DaemonLog {
           await wake.promise
         }
       }
-      signal.throwIfAborted()
     } finally {
       this.#followers.delete(take)
       signal.removeEventListener('abort', stop)

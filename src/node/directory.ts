@@ -2,9 +2,8 @@ import type { CID } from 'multiformats/cid'
 import { nameToBytes } from '../contract/surrogate-escape.ts'
 import { Breath } from '../repo/pause.ts'
 import type { Blocks, Waiting } from '../repo/roles.ts'
-import { CidSet } from './cid-set.ts'
 import { decodeDagPb, type PbLink } from './dag-pb.ts'
-import { exactBytes } from './dag-walk.ts'
+import { exactKey } from './dag-walk.ts'
 import { hamtHash } from './hamt.ts'
 import { entryName, type HamtShard, levelsMax, linkAt, malformed, readShard } from './hamt-shard.ts'
 import { decodeUnixfs, type UnixFs } from './unixfs.ts'
@@ -79,7 +78,7 @@ export async function* listDirectory(
     return
   }
   const breath = new Breath()
-  const seen = new CidSet(exactBytes)
+  const seen = new Set<string>()
   const levels: Level[] = [new Level(blocks, readShard(unixfs, node.links), options)]
   try {
     for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
@@ -95,7 +94,9 @@ export async function* listDirectory(
         continue
       }
       if (levels.length >= levelsMax(level.shard)) throw malformed('it is deeper than its hashes', link.cid)
-      if (!seen.add(link.cid)) throw malformed('a shard occurs twice', link.cid)
+      const key = exactKey(link.cid)
+      if (seen.has(key)) throw malformed('a shard occurs twice', link.cid)
+      seen.add(key)
       const bytes = await level.child()
       options.shard?.(link.cid, bytes.length)
       levels.push(new Level(blocks, decodeShard(bytes, level.shard), options))

@@ -2,12 +2,15 @@ import type { Call, Command, Executor, Output } from '../contract/command.ts'
 import { Failure } from '../contract/failure.ts'
 import { type Endpoint, parseAddress } from './address.ts'
 import { authorizationHeader } from './authorization.ts'
+import type { OwnSocket } from './own-socket.ts'
 
 export interface RemoteOptions {
   /** A multiaddr, as in `--api` and in a repo's `api` file. */
   readonly address: string
   /** `basic:user:password`, `bearer:token`, or a token. */
   readonly auth?: string | undefined
+  /** A connection to a daemon of ours that is open already, for the first call. */
+  readonly open?: OwnSocket | undefined
 }
 
 /** A node that is reached through its RPC. */
@@ -26,23 +29,37 @@ export function remoteExecutor(options: RemoteOptions): Executor {
     throw new Failure('usage', 'invalid value for --api-auth', { hint: 'use basic:user:password or bearer:token' })
   }
   const remote: Remote = { endpoint, authorization, name: options.address }
+  let { open } = options
+  const takeOpen = (): OwnSocket | undefined => {
+    const socket = open
+    open = undefined
+    return socket?.destroyed === true ? undefined : socket
+  }
   return {
     execute: (command, call) =>
-      execute(remote, command as unknown as Command, call as unknown as Call) as AsyncIterable<never>,
+      execute(remote, command as unknown as Command, call as unknown as Call, takeOpen) as AsyncIterable<never>,
     async [Symbol.asyncDispose]() {
       // Each call has a connection of its own.
+      open?.destroy()
     },
   }
 }
 
-/** A short answer of a daemon of ours is fetched; for all else the HTTP client is loaded, which takes its time. */
-async function* execute(remote: Remote, command: Command, asked: Call): AsyncGenerator<Output> {
+/** A short answer of a daemon of ours is read here; for all else the HTTP client is loaded, which takes its time. */
+async function* execute(
+  remote: Remote,
+  command: Command,
+  asked: Call,
+  takeOpen: () => OwnSocket | undefined,
+): AsyncGenerator<Output> {
   const call = asked.globals.timeoutMs === undefined ? asked : { ...asked, signal: lastWord(asked.signal) }
   call.signal.throwIfAborted()
   const { socketPath } = remote.endpoint
-  if (typeof Bun !== 'undefined' && socketPath?.endsWith('/api.sock')) {
-    const { fetchValue } = await import('./fetch-client.ts')
-    const value = await fetchValue(remote, socketPath, command, call)
+  if (socketPath?.endsWith('/api.sock') === true) {
+    const { shortAnswer } = await import('./short-client.ts')
+    const open = takeOpen()
+    const value = await shortAnswer(remote, socketPath, command, call, open)
+    if (value === undefined) open?.destroy()
     if (value !== undefined) return yield* value
   }
   const { executeByHttp } = await import('./http-client.ts')
@@ -65,6 +82,3 @@ function lastWord(signal: AbortSignal): AbortSignal {
   else signal.addEventListener('abort', onAbort, { once: true })
   return later.signal
 }
-
-/** Bun's own fetch reaches Unix sockets, where it runs us. */
-declare const Bun: object | undefined

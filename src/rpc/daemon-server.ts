@@ -1,5 +1,4 @@
 import { rm } from 'node:fs/promises'
-import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import type { Command, Executor } from '../contract/command.ts'
 import { Failure } from '../contract/failure.ts'
@@ -10,9 +9,6 @@ import { serveExchange } from './exchange-server.ts'
 import { policyOf } from './guard.ts'
 import { type Listening, listenAt, listenOwn } from './listen.ts'
 import { type ServerOptions, serveRpc } from './server.ts'
-
-/** Where Prometheus looks, as in Kubo. */
-const METRICS_PATH = '/debug/metrics/prometheus'
 
 /** What the RPC of a daemon stands on. */
 export interface DaemonServerOptions {
@@ -29,6 +25,8 @@ export interface DaemonServerOptions {
 export interface DaemonServer {
   /** Where the RPC answers, as multiaddrs: TCP first; the own socket alone when nothing else is configured. */
   readonly addresses: readonly string[]
+  /** Loads what the first calls would wait for. */
+  prepare(): void
   /** Closes the doors and removes the files that named them. */
   close(): Promise<void>
 }
@@ -53,7 +51,7 @@ export async function serveDaemon(options: DaemonServerOptions): Promise<DaemonS
     },
     bug: error =>
       daemon.log.write('rpc', 'error', error instanceof Error ? (error.stack ?? error.message) : String(error)),
-    other: otherPages(options, COMMIT),
+    other: versionPage(COMMIT),
   })
   const apiFile = join(node.repo.path, 'api')
   await rm(apiFile, { force: true })
@@ -70,11 +68,17 @@ export async function serveDaemon(options: DaemonServerOptions): Promise<DaemonS
     const { writeWhole } = await import('../repo/replace-file.ts')
     const first = addresses.find(address => !address.startsWith('/unix/')) ?? addresses[0] ?? ''
     await writeWhole(apiFile, reachable(first))
-    return { addresses, close }
+    return { addresses, prepare, close }
   } catch (error) {
     await close()
     throw error
   }
+}
+
+/** What every call, and every fetch, runs in the daemon. What fails to load is met by the call. */
+function prepare(): void {
+  const modules = [import('../node/call-node.ts'), import('../node/open-exchange.ts'), import('multiformats/cid')]
+  Promise.all(modules).catch(() => undefined)
 }
 
 /** Returns the addresses of one kind that a config names. */
@@ -153,27 +157,10 @@ function executorOn(node: Node, calls: Calls): Executor {
   }
 }
 
-/** Answers `/version` and what Prometheus asks for, and nothing else. */
-function otherPages(
-  { node, signal, daemon }: DaemonServerOptions,
-  commit: string,
-): NonNullable<ServerOptions['other']> {
-  const metrics = async (response: ServerResponse): Promise<void> => {
-    const { METRICS_TYPE, metricsText } = await import('./metrics.ts')
-    const network = node.globals.offline ? undefined : await node.network({ signal })
-    const text = await metricsText(commit, network)
-    response.writeHead(200, { 'Content-Type': METRICS_TYPE }).end(text)
-  }
+/** Answers `/version`, and nothing else. */
+function versionPage(commit: string): NonNullable<ServerOptions['other']> {
   return (request, response) => {
-    const path = request.url?.split('?')[0]
-    if (path === METRICS_PATH) {
-      metrics(response).catch((error: unknown) => {
-        daemon.log.write('rpc', 'error', String(error))
-        response.destroy()
-      })
-      return true
-    }
-    if (path !== '/version') return false
+    if (request.url?.split('?')[0] !== '/version') return false
     response.writeHead(200, { 'Content-Type': 'text/plain; charset=utf-8' })
     response.end(`Commit: ${commit}\nClient Version: ${AGENT}\n`)
     return true

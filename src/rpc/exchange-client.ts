@@ -1,4 +1,3 @@
-import { connect, type Socket } from 'node:net'
 import type { CID } from 'multiformats/cid'
 import { Failure } from '../contract/failure.ts'
 import type { Exchange, FetchState } from '../node/exchange.ts'
@@ -16,9 +15,9 @@ import {
 } from './exchange-wire.ts'
 import { parseRecord } from './failures.ts'
 import { FrameWriter } from './frame-writer.ts'
+import { connectOwn, type OwnSocket } from './own-socket.ts'
 import { socketPlaces } from './socket-place.ts'
 
-const CONNECT_TIMEOUT_MS = 2_000
 /** Time that the daemon has, at the end, to store what it fetched for us. */
 const LAST_FLUSH_TIMEOUT_MS = 10_000
 const HEAD_BYTES_MAX = 16 * 1024
@@ -33,7 +32,7 @@ export interface DaemonExchangeOptions extends Waiting {
 /** Returns the exchange of the daemon on this repo; undefined when there is none. */
 export async function daemonExchange(repoPath: string, options: DaemonExchangeOptions): Promise<Exchange | undefined> {
   for (const { path } of socketPlaces(repoPath, process.env, process.getuid?.() ?? 0)) {
-    const socket = await connectTo(path)
+    const socket = await connectOwn(path)
     if (socket === undefined) continue
     const rest = await upgrade(socket, options.signal)
     if (rest === undefined) {
@@ -45,52 +44,30 @@ export async function daemonExchange(repoPath: string, options: DaemonExchangeOp
   return undefined
 }
 
-function connectTo(path: string): Promise<Socket | undefined> {
-  return new Promise(resolve => {
-    const socket = connect(path)
-    socket.setTimeout(CONNECT_TIMEOUT_MS, () => {
-      socket.destroy()
-      resolve(undefined)
-    })
-    socket.once('connect', () => {
-      socket.setTimeout(0)
-      resolve(socket)
-    })
-    socket.on('error', () => {
-      socket.destroy()
-      resolve(undefined)
-    })
-  })
-}
-
 /** Returns what follows the answer to the upgrade; undefined when it was refused. */
-function upgrade(socket: Socket, signal: AbortSignal | undefined): Promise<Uint8Array | undefined> {
-  socket.write(
-    `GET ${EXCHANGE_PATH} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: ${EXCHANGE_PROTOCOL}\r\n\r\n`,
-  )
+function upgrade(socket: OwnSocket, signal: AbortSignal | undefined): Promise<Uint8Array | undefined> {
+  const request = `GET ${EXCHANGE_PATH} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: ${EXCHANGE_PROTOCOL}\r\n\r\n`
+  socket.write(Buffer.from(request))
   return new Promise((resolve, reject) => {
     let head = Buffer.alloc(0)
-    const finish = (act: () => void): void => {
-      socket.off('data', onData)
-      socket.off('close', onClose)
+    const onAbort = (): void => {
+      socket.destroy()
+      reject(signal?.reason)
+    }
+    const finish = (rest: Uint8Array | undefined): void => {
       signal?.removeEventListener('abort', onAbort)
-      act()
+      resolve(rest)
     }
-    const onClose = (): void => finish(() => resolve(undefined))
-    const onAbort = (): void =>
-      finish(() => {
-        socket.destroy()
-        reject(signal?.reason)
-      })
-    const onData = (chunk: Buffer): void => {
-      head = Buffer.concat([head, chunk])
-      const end = head.indexOf('\r\n\r\n')
-      if (end < 0 && head.length < HEAD_BYTES_MAX) return
-      const isUpgraded = end >= 0 && head.toString('latin1', 0, 12) === 'HTTP/1.1 101'
-      finish(() => resolve(isUpgraded ? head.subarray(end + 4) : undefined))
-    }
-    socket.on('data', onData)
-    socket.on('close', onClose)
+    socket.listen({
+      data(chunk) {
+        head = Buffer.concat([head, chunk])
+        const end = head.indexOf('\r\n\r\n')
+        if (end < 0 && head.length < HEAD_BYTES_MAX) return
+        const isUpgraded = end >= 0 && head.toString('latin1', 0, 12) === 'HTTP/1.1 101'
+        finish(isUpgraded ? head.subarray(end + 4) : undefined)
+      },
+      close: () => finish(undefined),
+    })
     signal?.addEventListener('abort', onAbort)
   })
 }
@@ -106,7 +83,7 @@ interface Want {
 }
 
 class DaemonExchange implements Exchange {
-  readonly #socket: Socket
+  readonly #socket: OwnSocket
   readonly #writer: FrameWriter
   readonly #options: DaemonExchangeOptions
   readonly #reader = new FrameReader()
@@ -116,14 +93,13 @@ class DaemonExchange implements Exchange {
   #isDirty = false
   #lost: Failure | undefined
 
-  constructor(socket: Socket, rest: Uint8Array, options: DaemonExchangeOptions) {
+  constructor(socket: OwnSocket, rest: Uint8Array, options: DaemonExchangeOptions) {
     this.#socket = socket
     this.#writer = new FrameWriter(socket)
     this.#options = options
     this.#writer.write(encodeJson(FRAME.open, { ...options.terms, watches: options.onState !== undefined }))
-    socket.on('data', chunk => this.#take(chunk as Uint8Array))
-    socket.on('close', () => this.#lose())
     if (rest.length > 0) this.#take(rest)
+    socket.listen({ data: chunk => this.#take(chunk), close: () => this.#lose() })
   }
 
   get(cid: CID, { signal }: Waiting = {}): Promise<Uint8Array> {

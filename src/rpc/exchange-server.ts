@@ -87,6 +87,7 @@ class Client {
   #node: Promise<ExchangeNode> | undefined
   #cids: Promise<typeof import('multiformats/cid')> | undefined
   #brought = false
+  #isFlushedEarly = false
   #statedAt = 0
 
   constructor(options: ExchangeServerOptions, socket: Socket, flusher: Flusher) {
@@ -166,12 +167,21 @@ class Client {
       const block = await this.#read(blocks, CID.decode(bytes), stop.signal)
       this.#brought = true
       this.#writer.write(encodeWithCid(FRAME.block, bytes, block))
+      if (this.#wants.size === 1) this.#flushEarly()
     } catch (error) {
       if (stop.signal.aborted) return
       this.#writer.write(encodeWithCid(FRAME.failure, bytes, Buffer.from(JSON.stringify(this.#recordOf(error)))))
     } finally {
       this.#wants.delete(key)
     }
+  }
+
+  /** Many commands want one block: while they take it, it is stored, and they need not wait for that at their end. */
+  #flushEarly(): void {
+    if (this.#isFlushedEarly) return
+    this.#isFlushedEarly = true
+    // Whoever asks for a flush hears of a failure.
+    this.#flusher.flush().catch(() => undefined)
   }
 
   async #read(blocks: Blocks, cid: CID, signal: AbortSignal): Promise<Uint8Array> {

@@ -1,22 +1,31 @@
-import type { Socket } from 'node:net'
+/** What frames are written to: a socket, or what is like one. */
+export interface FrameTarget {
+  readonly destroyed: boolean
+  /** `taken` is called when the bytes were handed on. */
+  write(bytes: Uint8Array, taken: () => void): unknown
+  end(): unknown
+}
 
 /** Pieces below this size are put together. */
 const PIECE_BYTES = 32 * 1024
+/** A connection that has carried nothing for so long is at rest. */
+const REST_MS = 1
 
 /**
  * Writes frames to a connection: those of one turn together, small pieces in one. The next piece is written when the
  * last was taken: a stream that holds several copies them together.
  */
 export class FrameWriter {
-  readonly #socket: Socket
+  readonly #socket: FrameTarget
   readonly #pieces: Uint8Array[] = []
   #bytes = 0
   #isScheduled = false
   #isEnding = false
+  #wroteAt = 0
   readonly #emptied: () => void
 
   /** `emptied` is called when all that waited was taken. */
-  constructor(socket: Socket, emptied: () => void = () => undefined) {
+  constructor(socket: FrameTarget, emptied: () => void = () => undefined) {
     this.#socket = socket
     this.#emptied = emptied
   }
@@ -34,12 +43,14 @@ export class FrameWriter {
     }
     if (this.#isScheduled) return
     this.#isScheduled = true
-    setImmediate(this.#writeNext)
+    // What comes after a rest is likely all there is, and somebody waits for it.
+    ;(performance.now() - this.#wroteAt > REST_MS ? queueMicrotask : setImmediate)(this.#writeNext)
   }
 
   readonly #writeNext = (): void => {
     const next = this.#socket.destroyed ? undefined : this.#take()
     if (next !== undefined) {
+      this.#wroteAt = performance.now()
       this.#socket.write(next, () => {
         this.#bytes -= next.length
         this.#writeNext()

@@ -78,6 +78,7 @@ export async function* runDaemon(options: DaemonOptions): AsyncGenerator<{ Messa
       for (const Message of lines) yield { Message }
       await tellReady(options, lines)
       network?.settle()
+      server.prepare()
       if (options.enableGc) void collectRegularly(node, state, stopped)
       await aborted(stopped)
     } finally {

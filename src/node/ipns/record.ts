@@ -59,8 +59,7 @@ export async function createRecord(key: PrivateKey, record: NewRecord): Promise<
     new Map<string, DagValue>([
       ['TTL', ttl],
       ['Value', value],
-      // The document has signed numbers, as in Kubo: above 2^63 they are below zero.
-      ['Sequence', BigInt.asIntN(64, record.sequence)],
+      ['Sequence', record.sequence],
       ['Validity', validity],
       ['ValidityType', EOL],
     ]),

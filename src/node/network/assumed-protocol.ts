@@ -1,4 +1,5 @@
 import { type NewStreamOptions, type Stream, UnsupportedProtocolError } from '@libp2p/interface'
+import { lineOf } from './negotiate.ts'
 
 /** Protocols that whoever opens a stream for them knows, or may expect, the other end to speak. */
 const EXPECTED: ReadonlySet<string> = new Set([
@@ -50,11 +51,6 @@ export function assumeProtocol(stream: Stream, protocol: string): void {
   })
   Reflect.set(stream, 'protocol', protocol)
   stream.send(agreement)
-}
-
-/** A text with its length in front and a line feed behind. */
-function lineOf(text: string): Buffer {
-  return Buffer.from(`${String.fromCharCode(text.length + 1)}${text}\n`, 'latin1')
 }
 
 function isOnData(value: unknown): value is OnData {

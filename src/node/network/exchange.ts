@@ -14,7 +14,6 @@ import { widenWindow } from './muxer.ts'
 import type { BitswapView, ExchangeOptions, Routing } from './network.ts'
 import type { Part, PartContext } from './parts.ts'
 import { providerSearch } from './provider-search.ts'
-import { rubbish } from './rubbish.ts'
 import { flagAt } from './settings.ts'
 import { resolveTargets } from './targets.ts'
 
@@ -29,6 +28,8 @@ const FIRST_WINDOW_BYTES = 1024 * 1024
 export interface NetworkExchange {
   readonly bitswap: BitswapView
   openExchange(options?: ExchangeOptions): Exchange
+  /** Gets ready to ask a peer that is connected, and is likely to be asked in a moment. */
+  prepare(peer: string): void
 }
 
 /** Returns the exchange on a node that has started: Bitswap, with the providers that routing finds. */
@@ -52,14 +53,11 @@ class LibExchange implements NetworkExchange, AsyncDisposable {
     this.#context = context
     this.#routing = routing
     this.#blocks = storingBlocks(node.repo)
-    const collecting = identity === 'repo' ? rubbish() : undefined
     this.#bitswap = new Bitswap({
       blocks: this.#blocks,
       connectionTo: peer => bestConnection(libp2p.getConnections(peerIdFromString(peer))),
       serves: (identity === 'repo' || serves !== undefined) && flagAt(config, 'Bitswap.ServerEnabled', true),
-      onBytes: collecting === undefined ? undefined : bytes => collecting.received(bytes),
       mayServe: identity === 'repo' ? undefined : serves,
-      onOpenWants: () => this.#watch(),
     })
     this.bitswap = this.#bitswap
   }
@@ -75,19 +73,21 @@ class LibExchange implements NetworkExchange, AsyncDisposable {
     libp2p.addEventListener('peer:connect', this.#onConnect)
     libp2p.addEventListener('peer:disconnect', this.#onDisconnect)
     for (const peer of libp2p.getPeers()) this.#bitswap.connected(peer.toString())
+    if (libp2p.getPeers().length > 0) this.#watch()
   }
 
-  /** Looks now and then for what others have stored meanwhile, while there is a peer that waits for it. */
+  /** Looks now and then for what others have stored meanwhile, while there is a peer that may wait for it. */
   #watch(): void {
-    const { identity, node } = this.#context
+    const { libp2p, identity, node } = this.#context
     if (identity !== 'repo' || this.#timer !== undefined) return
     let seen = ''
     this.#timer = setInterval(() => {
-      if (!this.#bitswap.hasOpenWants) {
+      if (libp2p.getPeers().length === 0) {
         clearInterval(this.#timer)
         this.#timer = undefined
         return
       }
+      if (!this.#bitswap.hasOpenWants) return
       const before = seen
       seen = node.repo.changes()
       if (before !== seen) void this.#bitswap.lookAgain()
@@ -105,9 +105,12 @@ class LibExchange implements NetworkExchange, AsyncDisposable {
 
   readonly #onConnect = ({ detail }: CustomEvent<PeerId>): void => {
     this.#bitswap.connected(detail.toString())
+    this.#watch()
   }
 
   readonly #onDisconnect = ({ detail }: CustomEvent<PeerId>): void => this.#bitswap.disconnected(detail.toString())
+
+  readonly prepare = (peer: string): void => this.#bitswap.prepare(peer)
 
   readonly openExchange = (options: ExchangeOptions = {}): Exchange => {
     const { libp2p, identity, node } = this.#context

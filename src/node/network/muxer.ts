@@ -2,6 +2,7 @@ import { yamux } from '@chainsafe/libp2p-yamux'
 import type { CreateStreamOptions, Stream, StreamMuxer, StreamMuxerFactory } from '@libp2p/interface'
 import { assumeProtocol, isAssumed } from './assumed-protocol.ts'
 import { closedWhenSilent } from './keep-alive.ts'
+import { answer } from './negotiate.ts'
 import type { Components } from './parts.ts'
 
 const STREAMS_MAX = 1_000
@@ -17,6 +18,8 @@ const ROUND_TRIP_MS_MIN = 2
  */
 const UNUSED_STREAMS_MAX = 1_000
 const UNUSED_MS = 10_000
+/** Time that the other end has to say what a stream is for. */
+const NEGOTIATION_TIMEOUT_MS = 10_000
 /** The state of a stream that is open both ways (`StreamState.Established`). */
 const ESTABLISHED = 3
 
@@ -44,11 +47,12 @@ export function muxer(): (components: Components) => StreamMuxerFactory {
       maxWriteBufferLength: STREAM_BUFFER_BYTES_MAX,
     },
   })
-  return () => {
+  return components => {
     const factory = create()
+    const isSpoken = (protocol: string): boolean => components.registrar.getProtocols().includes(protocol)
     const createStreamMuxer = factory.createStreamMuxer.bind(factory)
     factory.createStreamMuxer = connection =>
-      withAssumedProtocols(closedWhenSilent(withFewUpdates(createStreamMuxer(connection))))
+      withNegotiation(withAssumedProtocols(closedWhenSilent(withFewUpdates(createStreamMuxer(connection)))), isSpoken)
     return factory
   }
 }
@@ -62,6 +66,31 @@ function withAssumedProtocols<T extends StreamMuxer>(inner: T): T {
     return stream
   }
   return inner
+}
+
+/** Whoever hears of a stream that the other end has opened hears of it when it is known what it is for. */
+function withNegotiation<T extends StreamMuxer>(inner: T, isSpoken: (protocol: string) => boolean): T {
+  const addEventListener = inner.addEventListener.bind(inner) as (...args: unknown[]) => void
+  const negotiated = (listener: (event: CustomEvent<Stream>) => unknown) => (event: CustomEvent<Stream>) => {
+    const stream = event.detail
+    const late = (): void => stream.abort(new Error('the peer does not say what a stream is for'))
+    const timer = setTimeout(late, NEGOTIATION_TIMEOUT_MS)
+    answer(stream, isSpoken)
+      .then(protocol => {
+        stream.protocol = protocol
+        return listener(event)
+      })
+      .catch(error => stream.abort(error instanceof Error ? error : new Error(String(error))))
+      .finally(() => clearTimeout(timer))
+  }
+  Reflect.set(inner, 'addEventListener', (type: unknown, listener: unknown, ...rest: unknown[]) =>
+    addEventListener(type, type === 'stream' && isListener(listener) ? negotiated(listener) : listener, ...rest),
+  )
+  return inner
+}
+
+function isListener(value: unknown): value is (event: CustomEvent<Stream>) => unknown {
+  return typeof value === 'function'
 }
 
 function withFewUpdates<T extends object>(inner: T): T {

@@ -22,7 +22,7 @@ export function createPeering(context: PartContext): Part<Peering> {
 }
 
 interface Kept {
-  addresses: readonly string[]
+  readonly addresses: Set<string>
   delayMs: number
   timer: NodeJS.Timeout | undefined
   dialling: boolean
@@ -82,12 +82,11 @@ class KeptPeers implements Peering, AsyncDisposable {
   #keep(peer: string, addresses: readonly string[]): void {
     const known = this.#peers.get(peer)
     if (known !== undefined) {
-      // As in Kubo the addresses that are told last are those that count.
-      known.addresses = [...new Set(addresses)]
+      for (const address of addresses) known.addresses.add(address)
       return
     }
     if (this.#peers.size >= PEERS_MAX) return
-    const kept = { addresses: [...new Set(addresses)], delayMs: DELAY_FIRST_MS, timer: undefined, dialling: false }
+    const kept = { addresses: new Set(addresses), delayMs: DELAY_FIRST_MS, timer: undefined, dialling: false }
     this.#peers.set(peer, kept)
     this.#tag(peer, { value: TAG_VALUE })
   }

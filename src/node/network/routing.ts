@@ -18,7 +18,7 @@ import type {
 } from './network.ts'
 import type { Part, PartBase, PartContext, Services } from './parts.ts'
 import type { DirectProvider } from './provide-direct.ts'
-import { addressesOf, isUntold, PROVIDER_EVENT, queryEvent } from './query-events.ts'
+import { addressesOf, PROVIDER_EVENT, queryEvent } from './query-events.ts'
 import type { KeyspaceNetwork } from './regional-provider.ts'
 import { type Neighbour, placeOf } from './regions.ts'
 import { type Method, type RoutingSetup, routingSetup } from './routing-config.ts'
@@ -128,7 +128,7 @@ class CombinedRouting implements Routing {
     const sources = [
       ...here,
       ...(await this.#ready('find-providers', options)).map(
-        dht => (stop: AbortSignal) => providersOf(dht, cid, stop, event => this.#tell(event, options)),
+        dht => (stop: AbortSignal) => providersOf(dht, cid, stop, options),
       ),
       ...this.#routers('find-providers').map(
         router => (stop: AbortSignal) => router.findProviders(cid, { signal: stop }),
@@ -155,8 +155,7 @@ class CombinedRouting implements Routing {
     if (known !== undefined) return known
     const sources = [
       ...(await this.#ready('find-peers', options)).map(
-        dht => (stop: AbortSignal) =>
-          peersOf(dht.findPeer(peer, { signal: stop }), event => this.#tell(event, options)),
+        dht => (stop: AbortSignal) => peersOf(dht.findPeer(peer, { signal: stop }), options),
       ),
       ...this.#routers('find-peers').map(
         router =>
@@ -191,7 +190,7 @@ class CombinedRouting implements Routing {
     if (told !== undefined) return told
     let sent = 0
     for await (const event of dht.provide(cid, { signal: options.signal })) {
-      this.#tell(event, options)
+      tell(event, options)
       if (event.name === 'PEER_RESPONSE' && event.messageName === 'ADD_PROVIDER') sent += 1
     }
     direct?.learn(sent)
@@ -199,14 +198,13 @@ class CombinedRouting implements Routing {
   }
 
   async getValue(key: Uint8Array, options: RoutingOptions = {}): Promise<Uint8Array> {
-    const tell = (event: DhtEvent): void => this.#tell(event, options)
     const isName = isNameKey(key)
     let found: Uint8Array | undefined
     const sources = (await this.#ready('get-ipns', options)).map(
       dht =>
         async function* (stop: AbortSignal) {
           for await (const event of dht.get(key, { signal: stop })) {
-            tell(event)
+            tell(event, options)
             if (event.name === 'VALUE') yield event.value
           }
         },
@@ -223,13 +221,12 @@ class CombinedRouting implements Routing {
   }
 
   async *searchValue(key: Uint8Array, options: RoutingOptions & { countMax?: number } = {}): AsyncIterable<Uint8Array> {
-    const tell = (event: DhtEvent): void => this.#tell(event, options)
     let left = options.countMax === undefined || options.countMax === 0 ? Number.POSITIVE_INFINITY : options.countMax
     const sources = (await this.#ready('get-ipns', options)).map(
       dht =>
         async function* (stop: AbortSignal) {
           for await (const event of dht.get(key, { signal: stop })) {
-            tell(event)
+            tell(event, options)
             // Records in answers have been checked; the last event repeats the best of them, or is our own.
             if (event.name === 'PEER_RESPONSE' && event.record !== undefined) yield event.record.value
             if (event.name === 'VALUE') yield event.value
@@ -252,7 +249,7 @@ class CombinedRouting implements Routing {
     const ready = await this.#ready('put-ipns', options)
     const puts = ready.map(async dht => {
       for await (const event of dht.put(key, value, { signal: options.signal })) {
-        this.#tell(event, options)
+        tell(event, options)
         if (event.name === 'PEER_RESPONSE' && event.messageName === 'PUT_VALUE') taken += 1
       }
     })
@@ -290,7 +287,7 @@ class CombinedRouting implements Routing {
     if (dht === undefined) throw new Failure('network', NO_PEERS)
     for await (const event of dht.getClosestPeers(peer.toMultihash().bytes, { signal: options.signal })) {
       if (event.name === 'FINAL_PEER') yield addressesOf(event.peer)
-      else this.#tell(event, options)
+      else tell(event, options)
     }
   }
 
@@ -306,13 +303,6 @@ class CombinedRouting implements Routing {
     return {
       first: Math.min(...own.map(({ first }) => first)),
       last: Math.max(...own.map(({ last }) => last)),
-    }
-  }
-
-  onPeer(met: () => void, signal: AbortSignal): void {
-    for (const { routingTable } of this.#dhts.values()) {
-      routingTable.addEventListener('peer:add', met)
-      signal.addEventListener('abort', () => routingTable.removeEventListener('peer:add', met))
     }
   }
 
@@ -336,14 +326,6 @@ class CombinedRouting implements Routing {
     await this.#dialled
     await whenReady(dhts, this.#context, signal)
     return dhts.filter(dht => dht.routingTable.size > 0)
-  }
-
-  #tell(event: DhtEvent, { onEvent }: RoutingOptions): void {
-    if (onEvent === undefined) return
-    const { libp2p } = this.#context
-    const isConnected = (peer: string): boolean => libp2p.getConnections(parsePeer(peer)).length > 0
-    const told: QueryEvent | undefined = queryEvent(event)
-    if (told !== undefined && !isUntold(told, libp2p.peerId.toString(), isConnected)) onEvent(told)
   }
 
   #routers(method: Method): DelegatedRouter[] {
@@ -387,21 +369,18 @@ async function* providersOf(
   dht: Dht,
   cid: CID,
   signal: AbortSignal,
-  tell: (event: DhtEvent) => void,
+  options: RoutingOptions,
 ): AsyncIterable<PeerAddresses> {
   for await (const event of dht.findProviders(cid, { signal })) {
-    tell(event)
+    tell(event, options)
     if (event.name === 'PROVIDER') yield* event.providers.map(addressesOf)
   }
 }
 
-async function* peersOf(
-  events: AsyncIterable<DhtEvent>,
-  tell: (event: DhtEvent) => void,
-): AsyncIterable<PeerAddresses> {
+async function* peersOf(events: AsyncIterable<DhtEvent>, options: RoutingOptions): AsyncIterable<PeerAddresses> {
   for await (const event of events) {
     if (event.name === 'FINAL_PEER') yield addressesOf(event.peer)
-    else tell(event)
+    else tell(event, options)
   }
 }
 
@@ -425,6 +404,12 @@ function recordFrom(router: DelegatedRouter, key: Uint8Array): (stop: AbortSigna
 async function newest(_key: Uint8Array, one: Uint8Array, other: Uint8Array): Promise<Uint8Array> {
   const { compareRecords, parseRecord } = await import('../ipns/record.ts')
   return compareRecords(parseRecord(one), parseRecord(other)) >= 0 ? one : other
+}
+
+function tell(event: DhtEvent, { onEvent }: RoutingOptions): void {
+  if (onEvent === undefined) return
+  const told: QueryEvent | undefined = queryEvent(event)
+  if (told !== undefined) onEvent(told)
 }
 
 function isNameKey(key: Uint8Array): boolean {

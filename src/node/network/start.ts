@@ -8,11 +8,11 @@ import { BandwidthCounter } from './bandwidth.ts'
 import { ConnectionLimits } from './connection-limits.ts'
 import { listConnectionsOnce } from './connection-list.ts'
 import { Discovery } from './discovery.ts'
+import { negotiateEncryption } from './encryption.ts'
 import { createExchange } from './exchange.ts'
 import { AddressFilters } from './filters.ts'
 import { createForwarding } from './forwarding.ts'
 import { Identifying } from './identify-later.ts'
-import { LeftPeers } from './left-peers.ts'
 import { logText } from './libp2p-log.ts'
 import { agentVersion, identityKey, libp2pOptions } from './libp2p-options.ts'
 import { listenAddresses, withFreePorts } from './listen.ts'
@@ -54,7 +54,6 @@ export async function startNetwork(
     config,
     identity: options.identity,
     serves: options.serves,
-    left: new LeftPeers(),
     signal: closing.signal,
     later: work => waiting.add(work),
     log: (logger, level, text) => node.daemon?.log.write(logger, level, text),
@@ -120,6 +119,7 @@ async function startLibp2p(base: PartBase, { signal, onWarning }: StartOptions):
         paceRandomWalks(inside)
         listConnectionsOnce(inside)
         storeProtocolsOnce(inside)
+        negotiateEncryption(inside)
         return {}
       },
     }),
@@ -132,7 +132,6 @@ async function startLibp2p(base: PartBase, { signal, onWarning }: StartOptions):
   if (components === undefined) throw new Error('libp2p made no services')
   limits.watch(libp2p)
   libp2p.addEventListener('connection:open', ({ detail }) => bandwidth.opened(detail))
-  libp2p.addEventListener('peer:connect', ({ detail }) => base.left.meet(detail))
   await libp2p.start()
   if (signal?.aborted === true) {
     await libp2p.stop()
@@ -180,10 +179,11 @@ async function assemble(started: Started, stack: AsyncDisposableStack, waiting: 
   const { context, filters, limits, bandwidth, discovery, identifying, swarmKey } = started
   const { libp2p, config, identity } = context
   stack.use(limits)
-  const swarm = createSwarm(context, { filters, limits, identifying })
+  // Whoever has this node connect to a peer will want something of it.
+  const swarm = createSwarm(context, { filters, limits, identifying, connected: peer => prepare(peer) })
   const routing = own(await createRouting(context))
   const pubsub = own(await createPubsub(context))
-  const { bitswap, openExchange } = own(await createExchange(context, routing))
+  const { bitswap, openExchange, prepare } = own(await createExchange(context, routing))
   const network: Network = {
     peerId: libp2p.peerId.toString(),
     identity,

@@ -9,7 +9,6 @@ import { dialFailure } from './dial-failure.ts'
 import { type AddressFilters, unreachableNetworks } from './filters.ts'
 import type { Identifying } from './identify-later.ts'
 import { roundTripMs } from './keep-alive.ts'
-import type { LeftPeers } from './left-peers.ts'
 import type { PeerAddresses, PeerConnection, PeerIdentity, Swarm } from './network.ts'
 import type { Components, PartContext } from './parts.ts'
 import { pingOnce } from './ping.ts'
@@ -18,12 +17,20 @@ const DIAL_TIMEOUT_MS = 15_000
 const IDENTIFY_TIMEOUT_MS = 10_000
 /** What `swarm connect` connected is kept, when connections are closed because there are too many. */
 const CONNECTED_TAG = { 'user-connect': { value: 100 } }
+/** What need not be done before a connection is there is done so much later: whoever waits for it has been told by then. */
+const AFTERWARDS_MS = 5
+/** As long as libp2p has it, for one address. */
+const ADDRESS_DIAL_TIMEOUT_MS = 10_000
+/** What libp2p notes of a peer that it has dialled, and looks at when it dials again. */
+const DIALLED_KEY = 'last-dial-success'
 
 /** What the swarm needs beside libp2p. */
 export interface SwarmRoles {
   readonly filters: AddressFilters
   readonly limits: ConnectionLimits
   readonly identifying: Identifying
+  /** Is told of a peer that was connected because somebody asked for it, a moment after. */
+  readonly connected: (peer: string) => void
 }
 
 /** Returns connections, addresses and what peers say about themselves. */
@@ -38,16 +45,18 @@ class LibSwarm implements Swarm {
   readonly #limits: ConnectionLimits
   readonly #identifying: Identifying
   readonly #unreachable = unreachableNetworks()
-  readonly #left: LeftPeers
   readonly #closing: AbortSignal
+  readonly #connected: (peer: string) => void
+  /** What is about to be stored. */
+  readonly #storing = new Set<Promise<void>>()
 
-  constructor({ libp2p, components, left, signal }: PartContext, { filters, limits, identifying }: SwarmRoles) {
+  constructor({ libp2p, components, signal }: PartContext, roles: SwarmRoles) {
     this.#libp2p = libp2p
     this.#components = components
-    this.#filters = filters
-    this.#limits = limits
-    this.#identifying = identifying
-    this.#left = left
+    this.#filters = roles.filters
+    this.#limits = roles.limits
+    this.#identifying = roles.identifying
+    this.#connected = roles.connected
     this.#closing = signal
   }
 
@@ -70,6 +79,7 @@ class LibSwarm implements Swarm {
   }
 
   async known(): Promise<PeerAddresses[]> {
+    await Promise.all(this.#storing)
     const peers = await this.#libp2p.peerStore.all()
     const self = this.#libp2p.peerId
     const others = peers
@@ -81,11 +91,29 @@ class LibSwarm implements Swarm {
 
   async connect(text: string, { signal }: Waiting = {}): Promise<string> {
     const { peer, address } = parseTarget(text)
-    if (this.#libp2p.peerId.equals(peer)) throw new Failure('failed', 'failed to dial: dial to self attempted')
+    this.#refuseSelf(peer, 'connect to')
     if (address === undefined) await this.#dial(peer, signal)
     else if (this.#libp2p.getConnections(peer).length === 0) await this.#dialAt(peer, address, signal)
-    await this.#libp2p.peerStore.merge(peer, { tags: CONNECTED_TAG })
+    this.#afterwards(async () => {
+      this.#connected(peer.toString())
+      await this.#libp2p.peerStore.merge(peer, { tags: CONNECTED_TAG })
+    })
     return peer.toString()
+  }
+
+  /** Does what nobody waits for, and what is asked of the store later does. */
+  #afterwards(work: () => Promise<unknown>): void {
+    const done = new Promise<void>(resolve => {
+      setTimeout(() => {
+        // A node that is closing stores nothing more.
+        work().then(
+          () => resolve(),
+          () => resolve(),
+        )
+      }, AFTERWARDS_MS)
+    })
+    this.#storing.add(done)
+    void done.finally(() => this.#storing.delete(done))
   }
 
   async disconnect(text: string, { signal }: Waiting = {}): Promise<string> {
@@ -95,8 +123,8 @@ class LibSwarm implements Swarm {
     const wanted =
       address === undefined ? connections : connections.filter(({ remoteAddr }) => same(remoteAddr, address))
     if (wanted.length === 0) throw new Failure('failed', 'conn not found')
+    await Promise.all(this.#storing)
     await this.#libp2p.peerStore.merge(peer, { tags: { 'user-connect': undefined } })
-    if (wanted.length === connections.length) this.#left.leave(peer)
     for (const connection of wanted) await closeConnection(connection, signal)
     return peer.toString()
   }
@@ -140,7 +168,7 @@ class LibSwarm implements Swarm {
 
   async ping(text: string, { signal }: Waiting = {}): Promise<number> {
     const peer = parsePeer(text)
-    if (this.#libp2p.peerId.equals(peer)) throw new Failure('usage', 'cannot ping self')
+    this.#refuseSelf(peer, 'ping')
     return await pingOnce(await this.#dial(peer, signal), { signal })
   }
 
@@ -184,9 +212,37 @@ class LibSwarm implements Swarm {
 
   async #dialAt(peer: PeerId, address: Multiaddr, signal: AbortSignal | undefined): Promise<Connection> {
     const full = address.encapsulate(`/p2p/${peer.toString()}`)
+    if (this.#isPlain(peer, full)) {
+      const limit = within(signal, ADDRESS_DIAL_TIMEOUT_MS)
+      return await this.#dialling(peer, limit, stop => this.#dialPlain(peer, full, stop))
+    }
     return await this.#dialling(peer, within(signal, DIAL_TIMEOUT_MS), stop =>
       this.#libp2p.dial(full, { signal: stop }),
     )
+  }
+
+  /** True for the IP address and port of a peer that nobody dials already, and that may be dialled. */
+  #isPlain(peer: PeerId, address: Multiaddr): boolean {
+    const { connectionGater, transportManager } = this.#components
+    const [host, transport, ...others] = address.getComponents().map(({ name }) => name)
+    return (
+      (host === 'ip4' || host === 'ip6') &&
+      transport === 'tcp' &&
+      others.length === 1 &&
+      connectionGater.denyDialMultiaddr?.(address) === false &&
+      transportManager.dialTransportForMultiaddr(address) !== undefined &&
+      !this.#libp2p.getDialQueue().some(({ peerId }) => peerId?.equals(peer) === true)
+    )
+  }
+
+  /** Dials one address without libp2p's queue, which orders, resolves and joins, and stores what it did before it returns. */
+  async #dialPlain(peer: PeerId, address: Multiaddr, signal: AbortSignal): Promise<Connection> {
+    const connection = await this.#components.transportManager.dial(address, { signal })
+    this.#afterwards(async () => {
+      const metadata = { [DIALLED_KEY]: Buffer.from(String(Date.now())) }
+      await this.#libp2p.peerStore.merge(peer, { multiaddrs: [connection.remoteAddr], metadata })
+    })
+    return connection
   }
 
   async #dialling(
@@ -197,7 +253,7 @@ class LibSwarm implements Swarm {
     try {
       return await dial(signal)
     } catch (error) {
-      throw dialFailure(`failed to dial: failed to dial ${peer}`, error)
+      throw dialFailure(`failed to dial ${peer}`, error)
     }
   }
 
@@ -214,12 +270,17 @@ class LibSwarm implements Swarm {
   }
 
   async #stored(peer: PeerId): Promise<Peer | undefined> {
+    await Promise.all(this.#storing)
     try {
       return await this.#libp2p.peerStore.get(peer)
     } catch (error) {
       if (error instanceof Error && error.name === 'NotFoundError') return undefined
       throw error
     }
+  }
+
+  #refuseSelf(peer: PeerId, verb: string): void {
+    if (this.#libp2p.peerId.equals(peer)) throw new Failure('usage', `cannot ${verb} self`)
   }
 }
 

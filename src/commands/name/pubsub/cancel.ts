@@ -1,5 +1,4 @@
 import { defineCommand } from '../../../contract/command.ts'
-import { Failure } from '../../../contract/failure.ts'
 import { argument } from '../../../contract/params.ts'
 
 export const namePubsubCancel = defineCommand({
@@ -18,12 +17,7 @@ export const namePubsubCancel = defineCommand({
       import('../../../node/ipns/name.ts'),
     ])
     const { cancel } = await followedNames(node, { signal })
-    try {
-      yield { Canceled: cancel(parseName(input.name)) }
-    } catch (error) {
-      if (!(error instanceof Failure)) throw error
-      throw new Failure('usage', `not a valid IPNS name: ${error.message}`, { badRequest: true, cause: error })
-    }
+    yield { Canceled: cancel(parseName(input.name)) }
   },
   async render(outputs, { out }) {
     for await (const { Canceled } of outputs) await out.write(Canceled ? 'canceled\n' : 'no subscription\n')

@@ -22,14 +22,10 @@ export interface BitswapOptions {
   readonly blocks: Pick<Blocks, 'stat' | 'get' | 'put'>
   /** The direct connection to a peer, if there is one. */
   readonly connectionTo: (peer: string) => Connection | undefined
-  /** Is told how many bytes have come in. */
-  readonly onBytes?: ((bytes: number) => void) | undefined
   /** False: wants of others are not answered. */
   readonly serves: boolean
   /** Returns true for what others may have; undefined: all that is here. */
   readonly mayServe?: ((cid: CID) => boolean) | undefined
-  /** Is told when a peer wants something that is not here. */
-  readonly onOpenWants?: (() => void) | undefined
 }
 
 interface Counts {
@@ -67,7 +63,6 @@ export class Bitswap {
     this.#server = new BitswapServer({
       blocks: options.blocks,
       mayServe: options.mayServe,
-      onOpenWants: options.onOpenWants,
       onSent: (peer, cids, bytes) => {
         const blocks = cids.length
         const counts = this.#countsOf(peer)
@@ -84,6 +79,11 @@ export class Bitswap {
 
   connected(peer: string): void {
     this.#client.connected(peer)
+  }
+
+  /** Gets ready to ask a peer that is connected, of which something will be wanted in a moment. */
+  prepare(peer: string): void {
+    this.#client.peer(peer)?.prepare()
   }
 
   #newSender(peer: string): Sender {
@@ -119,6 +119,10 @@ export class Bitswap {
       // A large block that trickles in is no stall.
       () => this.#client.heardFrom(peer),
     )
+    // Whoever opens a stream without having been asked will ask for something.
+    if (this.#options.serves && this.#client.peer(peer)?.isPrepared === false) {
+      this.#server.prepare(peer, () => this.#newSender(peer))
+    }
   }
 
   newSession(options: SessionOptions): Session {
@@ -191,7 +195,6 @@ export class Bitswap {
 
   /** Returns a promise when the sender is to be held back until it settles. */
   #receive(peer: string, bytes: Uint8Array): Promise<void> | undefined {
-    this.#options.onBytes?.(bytes.length)
     const message = decodeMessage(bytes)
     this.#total.messages += 1
     this.#countsOf(peer).exchanged += 1

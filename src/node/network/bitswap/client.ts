@@ -106,6 +106,16 @@ export class PeerClient {
     }
   }
 
+  /** Gets ready to ask. */
+  prepare(): void {
+    this.#sender.prepare()
+  }
+
+  /** True when it has been asked, or is about to be. */
+  get isPrepared(): boolean {
+    return this.#sender.protocol !== undefined
+  }
+
   close(): void {
     this.#unsent.clear()
     this.#outstanding.clear()

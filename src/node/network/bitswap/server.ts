@@ -58,10 +58,6 @@ class PeerServer {
     this.sender = sender
   }
 
-  get hasOpenWants(): boolean {
-    return this.wants.size > this.queued.size
-  }
-
   get queuedBytes(): number {
     let bytes = 0
     for (const task of this.tasks) if (task.answer === 'block') bytes += task.size
@@ -74,8 +70,6 @@ export interface ServerOptions {
   /** Returns true for what others may have; undefined: all that is here. */
   readonly mayServe?: ((cid: CID) => boolean) | undefined
   readonly onSent: (peer: string, cids: readonly CID[], bytes: number) => void
-  /** Is told when somebody wants something that is not here. */
-  readonly onOpenWants?: (() => void) | undefined
 }
 
 /** Answers the wants of peers: at once with what is here, and later when it comes. */
@@ -96,18 +90,14 @@ export class BitswapServer {
 
   /** True while somebody wants something that was not here. */
   get hasOpenWants(): boolean {
-    for (const peer of this.#peers.values()) if (peer.hasOpenWants) return true
+    for (const peer of this.#peers.values()) if (peer.wants.size > peer.queued.size) return true
     return false
   }
 
   /** Takes the wants of a message. */
   async receive(id: string, message: Message, newSender: () => Sender): Promise<void> {
     if (message.entries.length === 0 && !message.full) return
-    let peer = this.#peers.get(id)
-    if (peer === undefined) {
-      peer = new PeerServer(newSender())
-      this.#peers.set(id, peer)
-    }
+    const peer = this.#peerOf(id, newSender)
     if (message.full) {
       peer.wants.clear()
       peer.tasks.length = 0
@@ -120,8 +110,21 @@ export class BitswapServer {
     }
     fresh.sort((a, b) => b.priority - a.priority)
     await this.#answer(peer, fresh)
-    this.#tellOpenWants(peer)
     this.#send(id, peer)
+  }
+
+  /** Gets ready to answer a peer. */
+  prepare(id: string, newSender: () => Sender): void {
+    this.#peerOf(id, newSender).sender.prepare()
+  }
+
+  #peerOf(id: string, newSender: () => Sender): PeerServer {
+    let peer = this.#peers.get(id)
+    if (peer === undefined) {
+      peer = new PeerServer(newSender())
+      this.#peers.set(id, peer)
+    }
+    return peer
   }
 
   #note(peer: PeerServer, entry: WantEntry): PeerWant | undefined {
@@ -217,10 +220,6 @@ export class BitswapServer {
     this.#peers.delete(id)
   }
 
-  #tellOpenWants(peer: PeerServer): void {
-    if (!peer.isClosed && peer.hasOpenWants) this.#options.onOpenWants?.()
-  }
-
   #send(id: string, peer: PeerServer): void {
     if (peer.isSending || peer.tasks.length === 0) return
     peer.isSending = true
@@ -229,7 +228,6 @@ export class BitswapServer {
         // The peer is lost, or took nothing for too long: it asks again when it comes back.
         peer.tasks.length = 0
         peer.queued.clear()
-        this.#tellOpenWants(peer)
       })
       .finally(() => {
         peer.isSending = false
@@ -283,7 +281,6 @@ export class BitswapServer {
       // What was sent is not wanted any longer; who hears DONT_HAVE still wants it when it comes.
       if (answer !== 'dont-have' && peer.wants.get(want.key) === want) peer.wants.delete(want.key)
     }
-    this.#tellOpenWants(peer)
     if (sent.length + presences.length === 0) return
     await peer.sender.send(encodeReply({ blocks: sent, presences, pendingBytes: peer.queuedBytes }))
     if (sent.length > 0) {

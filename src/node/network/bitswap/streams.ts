@@ -168,6 +168,11 @@ export class Sender {
     }
   }
 
+  /** Opens the stream before there is anything to send: then that will go out at once. */
+  prepare(): void {
+    this.#busy = this.#busy.then(() => this.open()).catch(() => undefined)
+  }
+
   /** Sends a message after those before it. Resolves when the stream takes more. Rejects when the peer is lost. */
   send(pieces: readonly Uint8Array[]): Promise<void> {
     const sent = this.#busy.then(() => this.#send(pieces))
