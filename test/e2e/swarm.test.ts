@@ -41,10 +41,8 @@ test('daemons connect, know each other, ping and part', async () => {
   await using b = await Daemon.start({ base: BASE, config: { ...config, 'Version.AgentSuffix': 'suffixed' } })
   const waiting = a.ok(['swarm', 'wait', '--peers=1', '--timeout=20s'])
   assert.equal(await b.ok(['swarm', 'connect', a.address]), `connect ${a.peer} success`)
-  assert.equal(
-    await b.ok(['swarm', 'connect', a.address, a.address]),
-    `connect ${a.peer} success\nconnect ${a.peer} success`,
-  )
+  // Two addresses of one peer are one peer, as with Kubo.
+  assert.equal(await b.ok(['swarm', 'connect', a.address, a.address]), `connect ${a.peer} success`)
   assert.equal(await waiting, '1')
   assert.equal(await b.ok(['swarm', 'peers']), a.address)
   await a.until(['swarm', 'peers', '--identify', '--enc=json'], text => /tsipfs\/[\d.]+\/suffixed/.test(text))
@@ -78,7 +76,7 @@ test('what cannot be dialled is said, with a status', async () => {
     ['/ip4/127.0.0.1/tcp/9', 2, /found no ipfs peers/],
     ['/ip4/127.0.0.1/tcp/9/p2p/nonsense', 2, /failed to parse/],
     [`/ip4/127.0.0.1/tcp/9/p2p/${nobody}`, 5, /connection refused/],
-    [a.address, 2, /self/],
+    [a.address, 1, /connect \S+ failure: failed to dial: dial to self attempted/],
   ]
   for (const [address, status, pattern] of cases) {
     const result = await a.run(['swarm', 'connect', address])
