@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { CID } from 'multiformats/cid'
 import { errorCode, Failure, systemFailure } from '../contract/failure.ts'
 import type { Pin } from '../repo/roles.ts'
+import { parseCid } from './cid.ts'
 import type { KuboBlock, KuboSource } from './import-kubo-source.ts'
 
 const BATCH_BLOCKS = 1024
@@ -24,16 +25,41 @@ export async function apiSource(repo: string, datastore: string): Promise<KuboSo
       throw noDaemon(repo, datastore, error)
     }
     if (response.ok) return response
-    throw new Failure('failed', `Kubo's daemon refused ${path}: ${(await response.text()).slice(0, 500)}`)
+    const text = await whole(response.text(), signal)
+    throw new Failure('failed', `Kubo's daemon refused ${path}: ${text.slice(0, 500)}`, {
+      hint: response.status === 403 ? 'its API.Authorizations must allow it' : undefined,
+    })
+  }
+  /** Returns the body of an answer. The daemon may end in the middle of it. */
+  const whole = async <T>(body: Promise<T>, signal?: AbortSignal): Promise<T> => {
+    try {
+      return await body
+    } catch (error) {
+      signal?.throwIfAborted()
+      throw error instanceof Failure ? error : noDaemon(repo, datastore, error)
+    }
+  }
+  async function* linesOf(response: Response, signal?: AbortSignal): AsyncGenerator<Record<string, unknown>> {
+    const lines = eachLine(response)
+    try {
+      for (;;) {
+        const next = await whole(lines.next(), signal)
+        if (next.done === true) return
+        yield objectOf(next.value)
+      }
+    } finally {
+      await lines.return()
+    }
   }
   return {
     async *blocks(signal) {
       let batch: KuboBlock[] = []
-      const total = await blockCount(call, signal)
+      const { NumObjects } = objectOf(await whole((await call('repo/stat', signal)).text(), signal))
+      const total = typeof NumObjects === 'number' ? NumObjects : 0
       let done = 0
       const share = (): number => (total > 0 ? Math.min(1, done / total) : 0)
-      for await (const { Ref } of linesOf(await call('refs/local', signal))) {
-        const cid = CID.parse(String(Ref))
+      for await (const { Ref } of linesOf(await call('refs/local', signal), signal)) {
+        const cid = parseCid(String(Ref))
         batch.push({ cid: CID.createV1(0x70, cid.multihash), name: String(Ref) })
         done += 1
         if (batch.length < BATCH_BLOCKS) continue
@@ -44,7 +70,7 @@ export async function apiSource(repo: string, datastore: string): Promise<KuboSo
     },
     async read({ name }) {
       const response = await call(`block/get?offline=true&arg=${name}`)
-      const bytes = new Uint8Array(await response.arrayBuffer())
+      const bytes = new Uint8Array(await whole(response.arrayBuffer()))
       if (bytes.length > BLOCK_BYTES_MAX) throw new Failure('failed', `block ${name} has ${bytes.length} bytes`)
       return bytes
     },
@@ -52,19 +78,14 @@ export async function apiSource(repo: string, datastore: string): Promise<KuboSo
       const pins: Pin[] = []
       for (const mode of ['recursive', 'direct'] as const) {
         const response = await call(`pin/ls?type=${mode}&names=true&stream=true`, signal)
-        for await (const { Cid, Name } of linesOf(response)) {
-          pins.push({ cid: CID.parse(String(Cid)), mode, name: typeof Name === 'string' ? Name : '' })
+        for await (const { Cid, Name } of linesOf(response, signal)) {
+          pins.push({ cid: parseCid(String(Cid)), mode, name: typeof Name === 'string' ? Name : '' })
         }
       }
-      const stat = (await (await call('files/stat?arg=/&hash=true', signal)).json()) as { Hash?: unknown }
-      return { pins, mfsRoot: CID.parse(String(stat.Hash)), fileBlocks: 0 }
+      const { Hash } = objectOf(await whole((await call('files/stat?arg=/&hash=true', signal)).text(), signal))
+      return { pins, mfsRoot: parseCid(String(Hash)), fileBlocks: 0 }
     },
   }
-}
-
-async function blockCount(call: (path: string, signal?: AbortSignal) => Promise<Response>, signal?: AbortSignal) {
-  const stat = (await (await call('repo/stat', signal)).json()) as { NumObjects?: unknown }
-  return typeof stat.NumObjects === 'number' ? stat.NumObjects : 0
 }
 
 /** Returns the address of the daemon that has the repo open, as `http://host:port`. */
@@ -92,14 +113,25 @@ function noDaemon(repo: string, datastore: string, cause: unknown): Failure {
   )
 }
 
-async function* linesOf(response: Response): AsyncGenerator<Record<string, unknown>> {
+/** Returns the object of an answer, or of a line of one. */
+function objectOf(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value === 'object' && value !== null) return { ...value }
+  } catch (error) {
+    throw new Failure('failed', "Kubo's daemon sent what is no JSON", { cause: error })
+  }
+  throw new Failure('failed', "Kubo's daemon sent what is no object of JSON")
+}
+
+async function* eachLine(response: Response): AsyncGenerator<string, void, undefined> {
   const decoder = new TextDecoder()
   let rest = ''
   for await (const chunk of response.body ?? []) {
     const parts = (rest + decoder.decode(chunk, { stream: true })).split('\n')
     rest = parts.pop() ?? ''
     if (rest.length > LINE_BYTES_MAX) throw new Failure('failed', "Kubo's daemon sent an endless line")
-    for (const part of parts) if (part.trim() !== '') yield JSON.parse(part) as Record<string, unknown>
+    for (const part of parts) if (part.trim() !== '') yield part
   }
-  if (rest.trim() !== '') yield JSON.parse(rest) as Record<string, unknown>
+  if (rest.trim() !== '') yield rest
 }

@@ -53,9 +53,13 @@ export async function* importKubo(
   const folder = resolve(path)
   const source = await openKubo(folder)
   const tally = new BlockImport(repo, source)
-  yield* tally.run(options.signal)
+  try {
+    yield* tally.run(options.signal)
+  } finally {
+    // What was copied until it was interrupted, or Kubo's daemon ended, need not be read again.
+    await repo.blocks.flush()
+  }
   const state = await source.state(options.signal)
-  await repo.blocks.flush({ signal: options.signal })
   await importPins(repo, state)
   const mfsTaken = await importMfsRoot(repo, state.mfsRoot)
   const { keys, kept } = await importKeys(repo, join(folder, 'keystore'))
@@ -118,6 +122,8 @@ function notKubo(folder: string): Failure {
 }
 
 const READ_AHEAD = 16
+/** What was copied is committed this often: an import that is killed goes on from there. */
+const FLUSH_MS = 2000
 
 /** Copies blocks that are not here. */
 class BlockImport {
@@ -128,6 +134,7 @@ class BlockImport {
   readonly #repo: Repo
   readonly #source: KuboSource
   readonly #breath = new Breath()
+  #flushedAt = performance.now()
 
   constructor(repo: Repo, source: KuboSource) {
     this.#repo = repo
@@ -148,6 +155,8 @@ class BlockImport {
           if (next !== undefined) reading.push(this.#read(next))
         }
         const bytes = await reading[at]
+        // It is no block that is damaged.
+        if (bytes instanceof Failure && bytes.kind === 'needs-daemon') throw bytes
         // Let go of what was read.
         delete reading[at]
         const trouble = bytes === undefined ? 'it is gone' : await this.#take(block, bytes, signal)
@@ -156,9 +165,16 @@ class BlockImport {
           yield { kind: 'damaged', name: block.name, reason: trouble }
         }
         await this.#breath.take(signal)
+        await this.#flushSometimes(signal)
       }
       yield { kind: 'progress', done: this.blocks + this.present, share }
     }
+  }
+
+  async #flushSometimes(signal: AbortSignal | undefined): Promise<void> {
+    if (performance.now() - this.#flushedAt < FLUSH_MS) return
+    await this.#repo.blocks.flush({ signal })
+    this.#flushedAt = performance.now()
   }
 
   async #read(block: KuboBlock): Promise<Uint8Array | Failure> {
