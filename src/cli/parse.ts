@@ -19,18 +19,26 @@ const PROGRESS_KINDS = new Set(['auto', 'bar', 'plain', 'json', 'none'])
 const TRUE = new Set(['true', 't', 'T', 'TRUE', 'True', '1'])
 const FALSE = new Set(['false', 'f', 'F', 'FALSE', 'False', '0'])
 
-/** Parses what follows the words of a command. Throws `usage` Failures. */
-export async function parse(command: Pick<Command, 'path' | 'params'>, args: readonly string[]): Promise<Parsed> {
-  const known = knownOptions(command.params)
+/**
+ * Parses what follows the words of a command. Options of the commands above it (`above`: those of `refs` for `refs local`)
+ * may stand there too, and mean nothing. Throws `usage` Failures.
+ */
+export async function parse(
+  command: Pick<Command, 'path' | 'params'>,
+  args: readonly string[],
+  above: readonly Params[] = [],
+): Promise<Parsed> {
+  const known = knownOptions(command.params, above)
   const { tokens, progress } = normalize(args, known)
   const { values, words } = await readTokens(command.path, tokens, known)
   const input: Record<string, unknown> = {}
   const globals: Record<string, unknown> = {}
   const given = new Set<string>()
   for (const entry of new Set(known.values())) {
-    const { key, option, global } = entry
+    const { key, option, global, isIdle } = entry
     const raw = values.get(entry)
     const value = raw === undefined ? option.initial : convert(raw, option, optionName(key, option))
+    if (isIdle === true) continue
     if (raw !== undefined) given.add(key)
     if (global) globals[key] = value
     else input[key] = value
@@ -102,13 +110,13 @@ function switchesOf(token: string, known: KnownOptions): (readonly [KnownOption,
 }
 
 /** Returns every spelling of every option, a command's own before global ones of the same spelling. */
-function knownOptions(params: Params): KnownOptions {
+function knownOptions(params: Params, above: readonly Params[]): KnownOptions {
   const known = new Map<string, KnownOption>()
-  const add = (key: string, param: Param, global: boolean): void => {
+  const add = (key: string, param: Param, global: boolean, isIdle = false): void => {
     if (param.place !== 'option') return
     const name = `--${optionName(key, param)}`
-    if (global && known.has(name)) return
-    const entry = { key, option: param, global }
+    if ((global || isIdle) && known.has(name)) return
+    const entry = { key, option: param, global, isIdle }
     const short = param.short === undefined || known.has(`-${param.short}`) ? undefined : param.short
     const own = short === param.short ? entry : { ...entry, option: { ...param, short } }
     known.set(name, own)
@@ -117,6 +125,7 @@ function knownOptions(params: Params): KnownOptions {
   }
   for (const [key, param] of Object.entries(params)) add(key, param, false)
   for (const [key, param] of Object.entries(globalOptions)) add(key, param, true)
+  for (const [key, param] of above.flatMap(one => Object.entries(one))) add(key, param, false, true)
   return known
 }
 
@@ -199,14 +208,31 @@ function convert(raw: unknown, option: Option, name: string): unknown {
     })
   }
   if (option.kind === 'text') return value
-  const number = Number(value)
-  const isWhole = option.kind === 'float' ? Number.isFinite(number) : Number.isSafeInteger(number)
-  if (!isWhole || !/^[+-]?[\d.]/.test(value))
-    throw new Failure('usage', `invalid value "${value}" for --${name}: a number is wanted`)
+  const number = option.kind === 'float' ? (/^[+-]?[\d.]/.test(value) ? Number(value) : Number.NaN) : wholeNumber(value)
+  if (!Number.isFinite(number)) throw new Failure('usage', `invalid value "${value}" for --${name}: a number is wanted`)
+  if (option.kind === 'int' && !Number.isSafeInteger(number)) {
+    if (option.saturates === true) return number < 0 ? Number.MIN_SAFE_INTEGER : Number.MAX_SAFE_INTEGER
+    throw new Failure('usage', `invalid value "${value}" for --${name}: at most 2^53 - 1 is possible`)
+  }
   if (option.min !== undefined && number < option.min) {
     throw new Failure('usage', `invalid value "${value}" for --${name}: at least ${option.min} is wanted`)
   }
   return number
+}
+
+const WHOLE = /^([+-]?)(0[xX](?:_?[\da-fA-F])+|0[bB](?:_?[01])+|0[oO](?:_?[0-7])+|0(?:_?[0-7])*|[1-9](?:_?\d)*)$/
+const INT64_MAX = 2n ** 63n - 1n
+
+/**
+ * Returns a whole number of at most 64 bits as Go reads it: `0x10`, `0b10`, `0o10`, `010` (octal) and `1_000` are numbers,
+ * `1e3` and `1.0` are none. NaN for what is none.
+ */
+function wholeNumber(text: string): number {
+  const [, sign, digits = ''] = WHOLE.exec(text) ?? []
+  if (sign === undefined) return Number.NaN
+  const size = BigInt(digits.replaceAll('_', '').replace(/^0(?=[0-7])/, '0o'))
+  if (size > INT64_MAX + (sign === '-' ? 1n : 0n)) return Number.NaN
+  return sign === '-' ? -Number(size) : Number(size)
 }
 
 /** Gives the positional words to the arguments that were declared. What is missing is checked by `checkArguments`. */

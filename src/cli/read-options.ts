@@ -7,6 +7,8 @@ export interface KnownOption {
   readonly key: string
   readonly option: Option
   readonly global: boolean
+  /** It belongs to a command above: it is read, and means nothing. */
+  readonly isIdle?: boolean
 }
 
 /** Options by every spelling: `--name`, `-n`. */

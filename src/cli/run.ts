@@ -3,6 +3,7 @@ import { commands, summaries } from '../commands/index.ts'
 import type { Call, Caller, Command, Executor, Output, View } from '../contract/command.ts'
 import { EXIT_STATUS, Failure, failureToRecord, isAbort, systemFailure } from '../contract/failure.ts'
 import type { Io, Sink } from '../contract/io.ts'
+import type { Params } from '../contract/params.ts'
 import type { SourceEntry } from '../contract/source.ts'
 import { TIMED_OUT, timedOutText } from '../contract/timed-out.ts'
 import type { FetchState } from '../node/exchange.ts'
@@ -51,7 +52,7 @@ async function runCommandLine(io: Io): Promise<number> {
     throw new Failure('usage', `unknown option '${found.stray}'`, { hint: 'options of a command come behind it' })
   }
   const command = await load()
-  const parsed = await parse(command, found.rest)
+  const parsed = await parse(command, found.rest, await paramsAbove(found))
   return await runCommand(command, parsed, io)
 }
 
@@ -62,10 +63,18 @@ function commandOf(args: readonly string[]): Found {
   return findCommand(args, isCommand, isPrefix)
 }
 
+/** Returns the parameters of the commands above one, when options are given that may be theirs. */
+async function paramsAbove({ path, rest }: Found): Promise<readonly Params[]> {
+  if (!rest.some(token => token.startsWith('-'))) return []
+  const words = path.split(' ')
+  const above = words.slice(1).flatMap((_, at) => commands[words.slice(0, at + 1).join(' ')] ?? [])
+  return (await Promise.all(above.map(load => load()))).map(({ params }) => params)
+}
+
 async function runCommand(command: Command, parsed: Parsed, processIo: Io): Promise<number> {
   const globals = toGlobals(parsed.globals)
   const { timeoutMs } = globals
-  const timeout = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs)
+  const timeout = timeoutMs === undefined ? undefined : timeLimit(timeoutMs, processIo)
   const signal = timeout === undefined ? processIo.signal : AbortSignal.any([processIo.signal, timeout])
   const io: Io = timeout === undefined ? processIo : { ...processIo, stdin: cutShort(processIo.stdin, timeout) }
   let fetched: FetchState | undefined
@@ -74,6 +83,7 @@ async function runCommand(command: Command, parsed: Parsed, processIo: Io): Prom
   }
   const caller: Running = { io, globals, signal, onFetch: timeout === undefined ? undefined : onFetch }
   try {
+    if (command.needs !== 'nothing') timeout?.throwIfAborted()
     const runs = await argumentsOfRuns(command, parsed, io)
     const [first] = runs
     if (runs.length === 1 && first !== undefined) await runOnce(command, first, caller)
@@ -88,6 +98,16 @@ async function runCommand(command: Command, parsed: Parsed, processIo: Io): Prom
     }
     throw error
   }
+}
+
+/**
+ * Returns a signal that aborts when time is up. The limit is one on the whole process where that ends with the command;
+ * one that has passed already aborts nothing later, but now: `--timeout=1ns` never lets a quick command through.
+ */
+function timeLimit(limitMs: number, io: Io): AbortSignal {
+  const leftMs = io.endsWithCommand === true ? limitMs - performance.now() : limitMs
+  if (leftMs > 0 && limitMs > 0) return AbortSignal.timeout(leftMs)
+  return AbortSignal.abort(new DOMException('the time limit has passed', 'TimeoutError'))
 }
 
 /** A command line that is being carried out. */

@@ -10,6 +10,7 @@ const XML_NAMES: Readonly<Record<string, string>> = {
   'cid hashes': 'CodeAndName',
   'cid inspect': 'CidInspectRes',
   commands: 'Command',
+  'dag import': 'CarImportOutput',
   'dag put': 'OutputObject',
   'dag resolve': 'ResolveOutput',
   'dag stat': 'DagStatSummary',
@@ -26,6 +27,18 @@ const XML_NAMES: Readonly<Record<string, string>> = {
   resolve: 'ResolvedPath',
   'stats repo': 'Stat',
   version: 'VersionInfo',
+}
+
+/** As Go writes them. */
+const ESCAPES: Readonly<Record<string, string>> = {
+  '<': '&lt;',
+  '>': '&gt;',
+  '&': '&amp;',
+  '"': '&#34;',
+  "'": '&#39;',
+  '\t': '&#x9;',
+  '\n': '&#xA;',
+  '\r': '&#xD;',
 }
 
 /** Prints records as XML in the form of Go's encoding/xml, for the few who still ask for it. */
@@ -50,7 +63,7 @@ function xmlElement(name: string, value: unknown): string {
       ? Object.entries(value)
           .map(([key, item]) => xmlElement(key, item))
           .join('')
-      : String(value).replace(/[<>&"']/g, character => `&#${character.charCodeAt(0)};`)
+      : String(value).replace(/[<>&"'\t\n\r]/g, character => ESCAPES[character] ?? '')
   return `<${name}>${inner}</${name}>`
 }
 

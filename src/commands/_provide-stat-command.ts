@@ -21,7 +21,6 @@ export function provideStatCommand({ path, summary, deprecated }: Naming) {
     needs: 'daemon',
     experimental: true,
     ...(deprecated === true ? { deprecated } : {}),
-    output: 'value',
     result: { '*': 'any' },
     params: {
       lan: flag('Show the DHT of the local network (both are counted together)'),

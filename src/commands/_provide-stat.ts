@@ -47,7 +47,9 @@ function sweepRecord(stat: ProvideStat, averageMs: number) {
   const { settings } = stat
   const now = Date.now()
   const sweep = sweepOf(stat)
-  const cycle = sweep?.cycleStart ?? stat.lastReprovide ?? stat.startedAt
+  const begun = sweep?.cycleStart ?? stat.lastReprovide ?? stat.startedAt
+  // After the first cycle, which is not spread, the next one is set for later: until then the first is the current one.
+  const cycle = begun > now ? begun - settings.intervalMs : begun
   const active = Math.min(stat.ongoing, settings.workers)
   const activePeriodic = Math.min(stat.reproviding, settings.workers)
   const next = settings.intervalMs === 0 ? undefined : (sweep?.nextAt ?? cycle + settings.intervalMs)

@@ -32,7 +32,7 @@ const DIALING_PEER = 7
 /** Returns an event in Kubo's form. */
 export function queryRecord(event: QueryEvent): QueryRecord {
   const responses = event.responses?.map(({ peer, addresses }) => ({ ID: peer, Addrs: addresses }))
-  return { ID: event.peer, Type: event.type, Responses: responses ?? null, Extra: event.extra ?? '' }
+  return { Extra: event.extra ?? '', ID: event.peer, Responses: responses ?? null, Type: event.type }
 }
 
 /**

@@ -152,7 +152,12 @@ export const add = defineCommand({
     const expected = await expectation(input.expect)
     const watched = expected?.watch(source) ?? source
     const options = { ...input, toCar: input.toCar !== undefined, checkRoots: expected?.check, signal }
-    for await (const event of addAll(node, watched, options)) yield addRecord(event, globals) as Added
+    let isEmpty = true
+    for await (const event of addAll(node, watched, options)) {
+      isEmpty = false
+      yield addRecord(event, globals) as Added
+    }
+    if (isEmpty) throw new Failure('usage', 'expected a file argument')
   },
   receive(outputs, input, caller) {
     return input.toCar === undefined ? outputs : savingCar(outputs, input.toCar, caller)

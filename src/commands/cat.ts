@@ -18,8 +18,8 @@ export const cat = defineCommand({
   worksWithoutRepo: true,
   params: {
     path: argumentList('ipfs-path', 'The files to print', { stdin: true, complete: 'cid' }),
-    offset: int('Byte to begin at', { short: 'o' }),
-    length: int('Bytes to print at most', { short: 'l' }),
+    offset: int('Byte to begin at', { short: 'o', saturates: true }),
+    length: int('Bytes to print at most', { short: 'l', saturates: true }),
     progress: choice('Show progress', { short: 'p' }),
   },
   check(input) {

@@ -1,6 +1,7 @@
 import { defineCommand } from '../contract/command.ts'
 import { Failure } from '../contract/failure.ts'
 import { argument, int } from '../contract/params.ts'
+import type { PeerTarget } from '../node/network/addresses.ts'
 import type { Routing } from '../node/network/network.ts'
 
 interface Ping {
@@ -34,7 +35,7 @@ export const ping = defineCommand({
       import('../node/network/addresses.ts'),
       import('node:timers/promises'),
     ])
-    const { peer, address } = targetOfText(input.peer)
+    const { peer, address } = readTarget(input.peer, targetOfText)
     const id = peer.toString()
     if (id === peerId) throw new Failure('usage', "error: can't ping self")
     if (address !== undefined) await swarm.connect(`${address}/p2p/${id}`, { signal })
@@ -73,6 +74,16 @@ export const ping = defineCommand({
     }
   },
 })
+
+function readTarget(text: string, read: (text: string) => PeerTarget): PeerTarget {
+  try {
+    return read(text)
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    const { kind, message, hint } = error
+    throw new Failure(kind, `failed to parse peer address '${text}': ${message}`, { hint, cause: error })
+  }
+}
 
 async function lookUp(routing: Routing, peer: string, signal: AbortSignal): Promise<void> {
   try {

@@ -24,10 +24,10 @@ export const refs = defineCommand({
     edges: flag(`Print lines of the form ${EDGES}`, { short: 'e' }),
     unique: flag('Leave out what was printed before', { short: 'u' }),
     recursive: flag('List the links of the objects below too', { short: 'r' }),
-    maxDepth: int('With --recursive, how many levels to list; -1 for all', { initial: -1 }),
+    maxDepth: int('With --recursive, how many levels to list; -1 for all', { initial: -1, saturates: true }),
   },
   check(input) {
-    if (input.edges && input.format !== FORMAT && input.format !== '') {
+    if (input.edges && input.format !== FORMAT) {
       throw new Failure('usage', 'using format argument with edges is not allowed')
     }
   },

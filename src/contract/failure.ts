@@ -42,6 +42,8 @@ export interface FailureOptions {
   readonly cause?: unknown
   /** The status says it all: nothing is printed. */
   readonly quiet?: boolean | undefined
+  /** The RPC answers with status 400 and Code 1, as Kubo does for a few refusals; all others are 500 and Code 0. */
+  readonly badRequest?: boolean | undefined
 }
 
 /** A failure that we expect and can explain. Whatever else is thrown is a bug. */
@@ -50,6 +52,7 @@ export class Failure extends Error {
   readonly hint: string | undefined
   readonly data: Readonly<Record<string, string>> | undefined
   readonly quiet: boolean
+  readonly badRequest: boolean
 
   constructor(kind: FailureKind, message: string, options: FailureOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
@@ -58,6 +61,7 @@ export class Failure extends Error {
     this.hint = options.hint
     this.data = options.data
     this.quiet = options.quiet === true
+    this.badRequest = options.badRequest === true
   }
 }
 

@@ -55,6 +55,8 @@ export interface Option<T = unknown> extends Described {
   readonly offers?: readonly string[] | undefined
   readonly placeholder?: string | undefined
   readonly min?: number | undefined
+  /** Of a whole number: what is above 2^53 - 1 counts as that, where so much means no bound. */
+  readonly saturates?: boolean | undefined
   /** Concerns only how the caller shows results: not sent over the RPC. */
   readonly caller?: boolean | undefined
   readonly experimental?: boolean | undefined

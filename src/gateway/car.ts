@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { CID } from 'multiformats/cid'
+import { CidSet } from '../node/cid-set.ts'
 import { packCar } from '../node/dag-export.ts'
-import { exactKey } from '../node/dag-walk.ts'
+import { exactBytes } from '../node/dag-walk.ts'
 import type { PathNode } from '../node/path.ts'
 import type { Block, Blocks } from '../repo/roles.ts'
 import type { Answer } from './answer.ts'
@@ -74,15 +75,10 @@ async function* onTheWay(way: readonly Block[], rest: AsyncIterable<Block>): Asy
 
 /** A CID that holds its block itself needs no section. */
 async function* withoutRepeats(blocks: AsyncIterable<Block>, keeps: boolean): AsyncIterable<Block> {
-  const seen = new Set<string>()
+  const seen = new CidSet(exactBytes)
   for await (const block of blocks) {
     if (block.cid.multihash.code === IDENTITY) continue
-    if (!keeps) {
-      const key = exactKey(block.cid)
-      if (seen.has(key)) continue
-      seen.add(key)
-    }
-    yield block
+    if (keeps || seen.add(block.cid)) yield block
   }
 }
 

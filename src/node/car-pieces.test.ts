@@ -53,3 +53,21 @@ test('leaves what is held as it is, until it is released', async () => {
   assert.equal(most, 3)
   assert.equal(pieces.hold(new Uint8Array(1)), undefined)
 })
+
+test('pieces end where large sections end, and lie on their pages as in the file', async () => {
+  const section = 262_198
+  const file = fileOf(59 + 40 * section)
+  const pieces = new CarPieces()
+  let position = 0
+  let cut = 0
+  for await (const piece of pieces.read(file)) {
+    assert.equal(piece.byteOffset % 4096, position % 4096)
+    position += piece.length
+    const whole = Math.floor((position - 59) / section)
+    pieces.sectionEnds(59 + whole * section, section)
+    if (position !== 59 + whole * section) cut += 1
+  }
+  assert.equal(position, file.bytes.length)
+  // The first two were read before anything was known.
+  assert.equal(cut, 2)
+})

@@ -1,10 +1,17 @@
 import type { FileReader } from '../contract/source.ts'
 
 /**
- * A file is read in pieces of this size. Larger ones save copies of blocks that lie across two, but with small blocks the
- * thread would be busy for long before the next read, and what was left behind be collected late.
+ * A file is read in pieces of this size, until it is known that its sections are large: with small ones the thread would be
+ * busy for long before the next read, and what was left behind be collected late.
  */
 const PIECE_BYTES = 256 * 1024
+/** Pieces of large sections are as long as so many of them as fit: four of the default size. */
+const LARGE_PIECE_BYTES_MAX = 1024 * 1024 + 4096
+/**
+ * A piece begins in its memory as far behind the beginning of a page as in the file: to where pages do not lie alike the
+ * system copies more slowly, on some processors several times.
+ */
+const PAGE_BYTES = 4096
 /** Memory for blocks that lie across two pieces comes in multiples of this, so that it fits the next one too. */
 const JOINT_BYTES = 64 * 1024
 
@@ -12,6 +19,7 @@ const JOINT_BYTES = 64 * 1024
 export const PIECES_FILE_BYTES_MIN: number = 4 * 1024 * 1024
 
 interface Piece {
+  /** The whole memory. */
   readonly bytes: Uint8Array
   readonly isJoint: boolean
   users: number
@@ -25,24 +33,31 @@ export class CarPieces {
   readonly #free: Uint8Array[] = []
   readonly #freeJoints: Uint8Array[] = []
   readonly #used = new Map<ArrayBufferLike, Piece>()
+  /** Where the last large section ends, and how long it is. */
+  #section: { readonly end: number; readonly length: number } | undefined
 
   /** Yields the file. What was yielded may change when the next piece is asked for, unless `hold` was called before. */
   async *read(file: FileReader): AsyncGenerator<Uint8Array> {
     let position = 0
     let next = this.#begin(file, position)
     for (;;) {
-      const { piece, length } = await next
+      const { piece, target, length } = await next
       position += length
-      const isLast = length < piece.bytes.length
+      const isLast = length < target.length
       if (!isLast) {
         next = this.#begin(file, position)
         // It is met when the next piece is asked for.
         next.catch(() => undefined)
       }
-      if (length > 0) yield piece.bytes.subarray(0, length)
+      if (length > 0) yield target.subarray(0, length)
       this.#leave(piece)
       if (isLast) return
     }
+  }
+
+  /** Says where a section that is not copied ends, and how long it is, what stands before it included. */
+  sectionEnds(end: number, length: number): void {
+    this.#section = { end, length }
   }
 
   /** Returns memory for what lies across two pieces. It is used again when it was held and is not any more. */
@@ -66,10 +81,25 @@ export class CarPieces {
     }
   }
 
-  async #begin(file: FileReader, position: number): Promise<{ piece: Piece; length: number }> {
-    const piece = { bytes: this.#free.pop() ?? new Uint8Array(PIECE_BYTES), isJoint: false, users: 1 }
-    this.#used.set(piece.bytes.buffer, piece)
-    return { piece, length: await file.read(piece.bytes, position) }
+  async #begin(file: FileReader, position: number): Promise<{ piece: Piece; target: Uint8Array; length: number }> {
+    const length = this.#lengthAt(position)
+    const start = position % PAGE_BYTES
+    let bytes = this.#free.pop()
+    if (bytes === undefined || bytes.length < start + length) {
+      bytes = new Uint8Array((length > PIECE_BYTES ? LARGE_PIECE_BYTES_MAX : PIECE_BYTES) + PAGE_BYTES)
+    }
+    const piece = { bytes, isJoint: false, users: 1 }
+    this.#used.set(bytes.buffer, piece)
+    const target = bytes.subarray(start, start + length)
+    return { piece, target, length: await file.read(target, position) }
+  }
+
+  /** Returns how long the piece there is to be: as far as a section ends, if those that follow are as long as the last one. */
+  #lengthAt(position: number): number {
+    if (this.#section === undefined) return PIECE_BYTES
+    const { end, length } = this.#section
+    const last = end + Math.floor((position + LARGE_PIECE_BYTES_MAX - end) / length) * length
+    return last > position ? last - position : PIECE_BYTES
   }
 
   #leave(piece: Piece): void {

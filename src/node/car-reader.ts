@@ -1,6 +1,13 @@
 import { CID } from 'multiformats/cid'
 import type { Block } from '../repo/roles.ts'
-import { badCar, CAR_HEADER_BYTES_MAX, CAR_SECTION_BYTES_MAX, type CarHeader, decodeCarHeader } from './car.ts'
+import {
+  badCar,
+  CAR_HEADER_BYTES_MAX,
+  CAR_SECTION_BYTES_MAX,
+  type CarHeader,
+  decodeCarHeader,
+  varintLength,
+} from './car.ts'
 import { cidFromBytes } from './dag-model.ts'
 
 /** The header of a CARv2 after its pragma: characteristics, data offset, data size, index offset. */
@@ -30,6 +37,8 @@ export interface CarOptions {
   readonly sectionBytesMax?: number | undefined
   /** Gives memory for a section that lies across two pieces of the source; without it each gets new memory. */
   readonly joint?: ((length: number) => Uint8Array) | undefined
+  /** Is told where each section that is not copied ends in the source, and how long it is with its length in front. */
+  readonly sectionEnds?: ((end: number, length: number) => void) | undefined
   /** Copies every section, and gives the pieces back to the source, which may use their memory again. */
   readonly givesBack?: boolean | undefined
 }
@@ -50,7 +59,11 @@ export async function openCar(source: AsyncIterable<Uint8Array>, options: CarOpt
     header = inner
   }
   const { sectionBytesMax = CAR_SECTION_BYTES_MAX } = options
-  return { version: outer.version, roots: header.roots, blocks: () => readSections(input, sectionBytesMax) }
+  return {
+    version: outer.version,
+    roots: header.roots,
+    blocks: () => readSections(input, sectionBytesMax, options.sectionEnds),
+  }
 }
 
 async function readHeader(input: Input): Promise<CarHeader | undefined> {
@@ -73,11 +86,16 @@ async function enterData(input: Input): Promise<void> {
   input.limit(Number(size))
 }
 
-async function* readSections(input: Input, sectionBytesMax: number): AsyncIterable<CarBlock> {
+async function* readSections(
+  input: Input,
+  sectionBytesMax: number,
+  sectionEnds: CarOptions['sectionEnds'],
+): AsyncIterable<CarBlock> {
   for (;;) {
     const length = await input.length(sectionBytesMax, 'section')
     if (length === undefined) break
     const section = await input.take(length)
+    if (!input.copies(length)) sectionEnds?.(input.position, varintLength(length) + length)
     const cid = sectionCid(section)
     yield { cid, bytes: section.subarray(cid.bytes.length), isOwn: input.copies(length) }
   }
@@ -108,6 +126,8 @@ class Input {
   readonly #givesBack: boolean
   #piece: Uint8Array = new Uint8Array()
   #at = 0
+  /** Where the piece ends in the source. */
+  #pieceEnd = 0
   /** How many bytes may still be read. */
   #left = Number.POSITIVE_INFINITY
 
@@ -115,6 +135,11 @@ class Input {
     this.#source = source[Symbol.asyncIterator]()
     this.#joint = joint
     this.#givesBack = givesBack
+  }
+
+  /** How many bytes of the source were read. */
+  get position(): number {
+    return this.#pieceEnd - this.#piece.length + this.#at
   }
 
   limit(bytes: number): void {
@@ -127,6 +152,7 @@ class Input {
       const next = await this.#source.next(this.#givesBack ? this.#piece : undefined)
       if (next.done === true) return false
       this.#piece = next.value
+      this.#pieceEnd += next.value.length
       this.#at = 0
     }
     return true

@@ -134,16 +134,33 @@ export interface InspectedCid {
   }
   readonly cidV0?: string
   readonly cidV1: string
+  /** Why the text is no CID; nothing else means anything then. */
+  readonly errorMsg?: string
 }
 
-/** Returns the parts of a CID. Throws a `usage` Failure; for a peer id its hint is the CID that it stands for. */
+const NO_CID: InspectedCid = {
+  cid: '',
+  version: 0,
+  multibase: { prefix: '', name: '' },
+  multicodec: { code: 0, name: '' },
+  multihash: { code: 0, name: '', length: 0, digest: '' },
+  cidV1: '',
+}
+const NOTE = '\nNote: '
+
+/** Returns the parts of a CID, or why the text is none; of a peer id, with the CID that it stands for. */
 export function inspectCid(text: string): InspectedCid {
   let decoded: { cid: CID; base: Base }
   try {
     decoded = decodeCid(text)
   } catch (error) {
     if (!(error instanceof CidError)) throw error
-    throw new Failure('usage', `invalid CID: ${cidProblem(error)}`, { hint: peerIdHint(text), cause: error })
+    const hint = peerIdHint(text)
+    return {
+      ...NO_CID,
+      cid: text,
+      errorMsg: `invalid CID: ${cidProblem(error)}${hint === undefined ? '' : NOTE + hint}`,
+    }
   }
   const { cid, base } = decoded
   const { code, size, digest } = cid.multihash
@@ -168,7 +185,7 @@ export function inspectCid(text: string): InspectedCid {
 
 function peerIdHint(text: string): string | undefined {
   try {
-    return `the value is a PeerID; inspect its CID representation instead: ${formatPeerId(parsePeerId(text), 'base36')}`
+    return `the value is a PeerID; inspect its CID representation instead:\n  ${formatPeerId(parsePeerId(text), 'base36')}`
   } catch {
     // It is no peer id either.
     return undefined

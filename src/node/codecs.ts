@@ -1,7 +1,7 @@
 import type { CID } from 'multiformats/cid'
 import { Failure } from '../contract/failure.ts'
 import { type DagValue, isLink, type Link } from './dag-model.ts'
-import { decodeDagPb } from './dag-pb.ts'
+import { decodeDagPb, scanDagPb } from './dag-pb.ts'
 
 export type { DagMap, DagValue, Link } from './dag-model.ts'
 export { isLink } from './dag-model.ts'
@@ -44,11 +44,26 @@ export function linksOf(cid: CID, bytes: Uint8Array): readonly Link[] | Promise<
 }
 
 async function linksOfOther(code: number, bytes: Uint8Array): Promise<readonly Link[]> {
-  if (code === CODECS['dag-cbor']) {
-    const { linksOfDagCbor } = await import('./dag-cbor-scan.ts')
-    return linksOfDagCbor(bytes).map(cid => ({ name: '', cid }))
-  }
-  return linksOfValue(await decodeValue(code, bytes)).map(cid => ({ name: '', cid }))
+  return Array.from(await cidsOfOther(code, bytes), cid => ({ name: '', cid }))
+}
+
+async function cidsOfOther(code: number, bytes: Uint8Array): Promise<Iterable<CID>> {
+  if (code === CODECS['dag-cbor']) return (await import('./dag-cbor-scan.ts')).eachLinkOfDagCbor(bytes)
+  return linksOfValue(await decodeValue(code, bytes))
+}
+
+/**
+ * Returns what `linksOf` does, but makes the links of dag-pb and dag-cbor when they are asked for: tens of thousands take
+ * as many MiB. Throws at once.
+ */
+export async function eachLinkOf(cid: CID, bytes: Uint8Array): Promise<Iterable<Link>> {
+  if (cid.code === CODECS['dag-pb']) return scanDagPb(bytes).links
+  if (isLinkless(cid.code)) return NO_LINKS
+  return named(await cidsOfOther(cid.code, bytes))
+}
+
+function* named(cids: Iterable<CID>): Iterable<Link> {
+  for (const cid of cids) yield { name: '', cid }
 }
 
 /** Returns the links of a value, in its order. Values are never deeper than DEPTH_MAX. */

@@ -108,6 +108,7 @@ export class DaemonLog {
           await wake.promise
         }
       }
+      signal.throwIfAborted()
     } finally {
       this.#followers.delete(take)
       signal.removeEventListener('abort', stop)

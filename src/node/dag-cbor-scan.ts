@@ -1,6 +1,6 @@
 import type { CID } from 'multiformats/cid'
 import { nameFromBytes } from '../contract/surrogate-escape.ts'
-import { cidFromBytes, DEPTH_MAX, malformed, NODE_BYTES_MAX } from './dag-model.ts'
+import { cidFromBytes, DEPTH_MAX, malformed, NODE_BYTES_MAX, plainCid } from './dag-model.ts'
 
 const TAG_LINK = 42
 
@@ -82,22 +82,51 @@ export class CborReader {
 
   /** Reads the CID of a link, whose tag was read before. */
   link(): CID {
+    const length = this.#linkLength()
+    return this.#cid(this.at - length, this.at)
+  }
+
+  /** Steps over a link, whose tag was read before, and returns where its CID begins; it ends where the reader stands. */
+  skipLink(): number {
+    const length = this.#linkLength()
+    const start = this.at - length
+    if (plainCid(this.bytes.subarray(start, this.at)) === undefined) this.#cid(start, this.at)
+    return start
+  }
+
+  /** Steps over a link, and returns the length of the CID that it ends with. */
+  #linkLength(): number {
     const length = this.head()
     if (this.major !== 2) throw malformed('cbor', 'tag 42 is for byte strings')
     const at = this.take(length)
     if (length < 1 || this.bytes[at] !== 0) throw malformed('cbor', 'invalid multibase on IPLD link')
+    return length - 1
+  }
+
+  #cid(start: number, end: number): CID {
     try {
-      return cidFromBytes(this.bytes, at + 1, at + length)
+      return cidFromBytes(this.bytes, start, end)
     } catch (error) {
       throw malformed('cbor', `invalid CID in a link: ${error instanceof Error ? error.message : String(error)}`)
     }
   }
 }
 
-/** Returns the links of a dag-cbor block in the order in which they stand, without building its objects. */
-export function linksOfDagCbor(bytes: Uint8Array): CID[] {
+/**
+ * Returns the links of a dag-cbor block in the order in which they stand, without building its objects. Each CID, a view of
+ * `bytes`, is made when it is asked for: tens of thousands take tens of MiB. Throws at once for what is malformed.
+ */
+export function eachLinkOfDagCbor(bytes: Uint8Array): Iterable<CID> {
   // Keys in the order of dag-cbor are all different. Only where they are not in order each is kept and looked for.
-  return scan(bytes, () => new OrderedKeys()) ?? scan(bytes, () => new AnyKeys()) ?? []
+  const places = scan(bytes, () => new OrderedKeys()) ?? scan(bytes, () => new AnyKeys()) ?? []
+  return cidsAt(bytes, places)
+}
+
+function* cidsAt(bytes: Uint8Array, places: readonly number[]): Iterable<CID> {
+  for (let nth = 0; nth < places.length; nth += 2) {
+    const [start = 0, end = 0] = [places[nth], places[nth + 1]]
+    yield plainCid(bytes.subarray(start, end)) ?? cidFromBytes(bytes, start, end)
+  }
 }
 
 /** The keys of a map that is open. */
@@ -140,10 +169,10 @@ function compareBytes(bytes: Uint8Array, { from, length }: { from: number; lengt
   return 0
 }
 
-/** Returns the links; undefined when keys could not be told apart. */
-function scan(bytes: Uint8Array, openKeys: () => Keys): CID[] | undefined {
+/** Returns where the CID of each link begins and ends; undefined when keys could not be told apart. */
+function scan(bytes: Uint8Array, openKeys: () => Keys): number[] | undefined {
   const reader = new CborReader(bytes)
-  const links: CID[] = []
+  const links: number[] = []
   // For each open list or map, how many items are still to come. A map of n entries has 2n, keys at the even places.
   const left: number[] = []
   const keys: (Keys | undefined)[] = []
@@ -171,7 +200,7 @@ function scan(bytes: Uint8Array, openKeys: () => Keys): CID[] | undefined {
 }
 
 /** Steps over one item. Returns the number of entries of a list or map that it opened, else -1. */
-function scanItem(reader: CborReader, links: CID[], isKey: boolean): number {
+function scanItem(reader: CborReader, links: number[], isKey: boolean): number {
   let value = reader.head()
   if (reader.major === 6) {
     value = readTag(reader, value, links)
@@ -201,14 +230,14 @@ function scanItem(reader: CborReader, links: CID[], isKey: boolean): number {
 }
 
 /** Reads what follows a tag: a link, whose result is -1, else the head of the item (other tags count for nothing). */
-function readTag(reader: CborReader, tag: number, links: CID[]): number {
+function readTag(reader: CborReader, tag: number, links: number[]): number {
   const start = reader.at
   const value = reader.head()
   if (reader.major === 6) throw malformed('cbor', 'several tags on one item')
   if (reader.major !== 2) return value
   if (tag !== TAG_LINK) throw malformed('cbor', `unhandled tag ${tag}`)
   reader.at = start
-  links.push(reader.link())
+  links.push(reader.skipLink(), reader.at)
   return -1
 }
 

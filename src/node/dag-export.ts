@@ -1,7 +1,9 @@
 import type { CID } from 'multiformats/cid'
 import type { Block, Waiting } from '../repo/roles.ts'
 import { encodeCarHeader, varintLength } from './car.ts'
-import { readDag, type WalkBlocks } from './dag-walk.ts'
+import { CidSet } from './cid-set.ts'
+import { exactBytes, readDag, type WalkBlocks } from './dag-walk.ts'
+import { IDENTITY } from './hash.ts'
 
 /** Blocks are gathered into pieces of about this size. */
 const PIECE_BYTES = 1024 * 1024
@@ -17,7 +19,16 @@ export interface ExportOptions extends Waiting {
  * before anything is yielded when the root cannot be read.
  */
 export function exportCar(blocks: WalkBlocks, root: CID, options: ExportOptions = {}): AsyncIterable<Uint8Array> {
-  return packCar([root], readDag(blocks, root, { ...options, isBrief: true }), PIECE_BYTES)
+  const read = readDag(blocks, root, { ...options, isBrief: true })
+  return packCar([root], options.partial === true ? eachOnce(read) : read, PIECE_BYTES)
+}
+
+/** Yields blocks whose bytes are not there yet: none that stands in its CID, and of those with one digest the first. */
+async function* eachOnce(blocks: AsyncIterable<Block>): AsyncIterable<Block> {
+  const seen = new CidSet(({ multihash }) => multihash.bytes)
+  for await (const block of blocks) {
+    if (block.cid.multihash.code !== IDENTITY && seen.add(block.cid)) yield block
+  }
 }
 
 /**
@@ -29,7 +40,7 @@ export function exportRoots(
   roots: readonly CID[],
   options: Waiting = {},
 ): AsyncIterable<Uint8Array> {
-  const seen = new Set<string>()
+  const seen = new CidSet(exactBytes)
   async function* all(): AsyncIterable<Block> {
     for (const root of roots) yield* readDag(blocks, root, { ...options, seen, isBrief: true })
   }

@@ -61,6 +61,7 @@ export class CarImporter {
       sectionBytesMax: this.#allowBigBlock ? CAR_BIG_SECTION_BYTES_MAX : undefined,
       joint: memory === undefined ? undefined : length => memory.pieces.joint(length),
       givesBack: memory?.givesBack,
+      sectionEnds: memory?.givesBack === false ? (end, length) => memory.pieces.sectionEnds(end, length) : undefined,
     })
     for (const root of car.roots) this.#roots.set(visitKey(root), root)
     const progress: { last: CID | undefined } = { last: undefined }

@@ -1,5 +1,5 @@
+import { toArrayBufferBackedArray } from 'multiformats/bytes'
 import { CID } from 'multiformats/cid'
-import * as Digest from 'multiformats/hashes/digest'
 import { Failure } from '../contract/failure.ts'
 import { nameToBytes } from '../contract/surrogate-escape.ts'
 
@@ -41,15 +41,40 @@ export function isLink(value: DagValue): value is CID {
  */
 export function cidFromBytes(bytes: Uint8Array, start: number, end: number): CID {
   const own = bytes.slice(start, end)
-  const [version = 0, codec = 0, hash = 0, size = 0] = own
-  if (version === 1 && codec < 0x80 && hash < 0x80 && size < 0x80 && own.length === size + 4) {
-    return new CID(1, codec, new Digest.Digest(hash, size, own.subarray(4), own.subarray(2)), own)
-  }
-  if (version === 0x12 && codec === 0x20 && own.length === 34) {
-    return new CID(0, 0x70, new Digest.Digest(0x12, 32, own.subarray(2), own), own)
-  }
-  if (version === 0x12) throw new Error('invalid CIDv0')
+  const plain = plainCid(own)
+  if (plain !== undefined) return plain
+  if (own[0] === 0x12) throw new Error('invalid CIDv0')
   return CID.decode(own)
+}
+
+/**
+ * Returns the CID that `bytes` are, as a view of them, when it has one of the two forms that nearly all have; else
+ * undefined. That spares the detours of a decoder for all, and half of the memory.
+ */
+export function plainCid(bytes: Uint8Array): CID | undefined {
+  const [version = 0, codec = 0, hash = 0, size = 0] = bytes
+  if (version === 1 && codec < 0x80 && hash < 0x80 && size < 0x80 && bytes.length === size + 4) {
+    return new CID(1, codec, new PlainDigest(bytes.subarray(2)), bytes)
+  }
+  if (version === 0x12 && codec === 0x20 && bytes.length === 34) return new CID(0, 0x70, new PlainDigest(bytes), bytes)
+  return undefined
+}
+
+/** A multihash whose code and size take a byte each. Its digest, which hardly anybody asks for, is not kept. */
+class PlainDigest {
+  readonly code: number
+  readonly size: number
+  readonly bytes: Uint8Array<ArrayBuffer>
+
+  constructor(bytes: Uint8Array) {
+    this.code = bytes[0] ?? 0
+    this.size = bytes[1] ?? 0
+    this.bytes = toArrayBufferBackedArray(bytes)
+  }
+
+  get digest(): Uint8Array<ArrayBuffer> {
+    return this.bytes.subarray(2)
+  }
 }
 
 const NOT_ASCII = /[^\0-\x7f]/

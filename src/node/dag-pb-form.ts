@@ -131,13 +131,20 @@ export function encodeDagPbForm(value: DagValue): Uint8Array {
 
 /** Throws for a node in which a field is null: the schema of dag-pb lets fields be left out, and no more. */
 export function refuseNullFields(value: DagValue): void {
+  for (const [, name] of nullFields(value)) throw malformed('dag-pb', `${name} is null: leave it out`)
+}
+
+/** Takes out of a value of that form what its block leaves out: in another codec it is left out too. */
+export function dropNullFields(value: DagValue): void {
+  for (const [map, name] of nullFields(value)) map.delete(name)
+}
+
+function* nullFields(value: DagValue): Iterable<readonly [map: DagMap, name: string]> {
   if (!(value instanceof Map)) return
   const links = value.get('Links')
   for (const map of [value, ...(Array.isArray(links) ? links : [])]) {
     if (!(map instanceof Map)) continue
-    for (const [name, field] of map) {
-      if (field === null) throw malformed('dag-pb', `${name} is null: leave it out`)
-    }
+    for (const [name, field] of map) if (field === null) yield [map, name]
   }
 }
 

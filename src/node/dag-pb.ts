@@ -1,7 +1,7 @@
 import { CID } from 'multiformats/cid'
-import * as Digest from 'multiformats/hashes/digest'
 import { Failure } from '../contract/failure.ts'
 import { nameFromBytes, nameToBytes } from '../contract/surrogate-escape.ts'
+import { plainCid } from './dag-model.ts'
 
 /** A link of a dag-pb node. */
 export interface PbLink {
@@ -22,15 +22,38 @@ export interface PbNode {
  * hashes are views of `bytes`. Throws `failed` for what is no dag-pb.
  */
 export function decodeDagPb(bytes: Uint8Array): { data: Uint8Array | undefined; links: PbLink[] } {
+  return decodeNode(new Reader(bytes), readLink)
+}
+
+/** Like `decodeDagPb`, but makes each link when it is asked for: tens of thousands take as many MiB. */
+export function scanDagPb(bytes: Uint8Array): { data: Uint8Array | undefined; links: Iterable<PbLink> } {
   const reader = new Reader(bytes)
-  const links: PbLink[] = []
+  // All are checked before the first is yielded.
+  const { data, links: places } = decodeNode(reader, () => {
+    const { at } = reader
+    readLink(reader)
+    return at
+  })
+  return { data, links: linksAt(reader, places) }
+}
+
+function* linksAt(reader: Reader, places: readonly number[]): Iterable<PbLink> {
+  for (const place of places) {
+    reader.at = place
+    yield readLink(reader)
+  }
+}
+
+/** Decodes a node; `link` reads the link that comes next, or says where it is. */
+function decodeNode<L>(reader: Reader, link: (reader: Reader) => L): { data: Uint8Array | undefined; links: L[] } {
+  const links: L[] = []
   let data: Uint8Array | undefined
   let linksEnded = false
   while (reader.at < reader.end) {
     const tag = reader.varint()
     if (tag === 0x12) {
       if (linksEnded) throw malformed('links stand apart')
-      links.push(reader.within(decodeLink))
+      links.push(link(reader))
     } else if (tag === 0x0a) {
       if (data !== undefined) throw malformed('it has data twice')
       data = reader.bytes()
@@ -38,6 +61,10 @@ export function decodeDagPb(bytes: Uint8Array): { data: Uint8Array | undefined; 
     } else throw malformed(`field ${tag >> 3} of wire type ${tag & 7} is not known`)
   }
   return { data, links }
+}
+
+function readLink(reader: Reader): PbLink {
+  return reader.within(decodeLink)
 }
 
 function decodeLink(reader: Reader): PbLink {
@@ -63,16 +90,8 @@ function decodeLink(reader: Reader): PbLink {
 }
 
 function decodeCid(bytes: Uint8Array): CID {
-  const [version = 0, codec = 0, hash = 0, size = 0] = bytes
-  // The two forms that nearly all have, without the detours of a decoder for all.
-  if (version === 0x12 && codec === 0x20 && bytes.length === 34) {
-    return new CID(0, 0x70, new Digest.Digest(0x12, 32, bytes.subarray(2), bytes), bytes)
-  }
-  if (version === 1 && codec < 0x80 && hash < 0x80 && size < 0x80 && bytes.length === size + 4) {
-    return new CID(1, codec, new Digest.Digest(hash, size, bytes.subarray(4), bytes.subarray(2)), bytes)
-  }
   try {
-    return CID.decode(bytes)
+    return plainCid(bytes) ?? CID.decode(bytes)
   } catch (error) {
     throw malformed('the hash of a link is no CID', error)
   }

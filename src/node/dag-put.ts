@@ -5,7 +5,7 @@ import type { ConfigStore, Repo, Waiting } from '../repo/roles.ts'
 import { CODECS, decodeValue, encodeNode } from './codecs.ts'
 import { NODE_BYTES_MAX } from './dag-model.ts'
 import { decodeDagPb } from './dag-pb.ts'
-import { refuseNullFields } from './dag-pb-form.ts'
+import { dropNullFields, refuseNullFields } from './dag-pb-form.ts'
 import { checkCid, digest, hashCode, SHA2_256 } from './hash.ts'
 import { codecCode } from './multicodec.ts'
 
@@ -200,6 +200,7 @@ export async function nodeWriter(
   return async input => {
     const value = await decodeValue(from, input)
     if (to === CODECS['dag-pb'] && from !== to) refuseNullFields(value)
+    if (from === CODECS['dag-pb'] && from !== to) dropNullFields(value)
     const bytes = await encodeNode(to, value)
     checkBlockSize(bytes.length, options.allowBigBlock)
     return { cid: await cidOf(to, hash, bytes), bytes }

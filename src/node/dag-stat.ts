@@ -1,6 +1,7 @@
 import type { CID } from 'multiformats/cid'
 import type { Waiting } from '../repo/roles.ts'
-import { exactKey, visitDag, type WalkBlocks } from './dag-walk.ts'
+import { CidSet } from './cid-set.ts'
+import { exactBytes, visitDag, type WalkBlocks } from './dag-walk.ts'
 
 /** Sizes of one DAG. */
 export interface DagSize {
@@ -13,7 +14,7 @@ export interface DagSize {
 export class DagCounter {
   readonly #blocks: WalkBlocks
   /** Every block of any DAG; kept only when there are several. */
-  readonly #all: Set<string> | undefined
+  readonly #all: CidSet | undefined
   readonly dags: DagSize[] = []
   /** Bytes of all DAGs, each block counted once. */
   totalSize = 0
@@ -22,7 +23,7 @@ export class DagCounter {
 
   constructor(blocks: WalkBlocks, options: { readonly several: boolean }) {
     this.#blocks = blocks
-    this.#all = options.several ? new Set() : undefined
+    this.#all = options.several ? new CidSet(exactBytes) : undefined
   }
 
   get uniqueBlocks(): number {
@@ -33,15 +34,11 @@ export class DagCounter {
   async *count(root: CID, options: Waiting = {}): AsyncIterable<void> {
     const dag: DagSize = { cid: root, size: 0, blocks: 0 }
     this.dags.push(dag)
-    for await (const { cid, size } of visitDag(this.#blocks, [root], { ...options, key: exactKey })) {
+    for await (const { cid, size } of visitDag(this.#blocks, [root], { ...options, seen: new CidSet(exactBytes) })) {
       dag.size += size
       dag.blocks += 1
       this.redundantSize += size
-      const key = this.#all === undefined ? '' : exactKey(cid)
-      if (this.#all?.has(key) !== true) {
-        this.#all?.add(key)
-        this.totalSize += size
-      }
+      if (this.#all?.add(cid) !== false) this.totalSize += size
       yield
     }
   }

@@ -3,6 +3,7 @@ import { keyOf } from '../repo/blocks.ts'
 import { Breath } from '../repo/pause.ts'
 import { ReadMemory } from '../repo/read-memory.ts'
 import type { Block, Blocks, Waiting } from '../repo/roles.ts'
+import { CidSet } from './cid-set.ts'
 import { isLinkless, linksOf } from './codecs.ts'
 
 /** How many links are looked at together. */
@@ -13,7 +14,6 @@ const DAG_PB = 0x70
 const BELOW_MAX = 4096
 /** How many blocks that come next are looked up together. */
 const LOOK_AHEAD = 64
-const KNOWN_MAX = 16_384
 
 /** The roles of `Blocks` that walking needs. */
 export type WalkBlocks = Pick<Blocks, 'get' | 'getMany' | 'statMany'>
@@ -28,15 +28,24 @@ export interface Visit {
  * Returns a key that is the same for CIDs that name the same block in the same codec: a block may have links under
  * one codec and none under another.
  */
-export function visitKey({ bytes, code, multihash }: CID): string {
-  // No multihash of a block that may be stored begins as a CIDv1 does.
-  if (code === DAG_PB && multihash.bytes[0] !== 1) return keyOf(multihash.bytes)
-  return code === DAG_PB ? `${code}:${keyOf(multihash.bytes)}` : keyOf(bytes)
+export function visitKey(cid: CID): string {
+  return keyOf(visitBytes(cid))
 }
 
 /** Returns a key that tells CIDs apart as they are written, their version too. */
 export function exactKey({ bytes }: CID): string {
   return keyOf(bytes)
+}
+
+/** Returns the bytes that `visitKey` is made of. */
+export function visitBytes({ bytes, code, multihash }: CID): Uint8Array {
+  // A multihash that begins as a CIDv1 does is that of no block that may be stored, and of no CIDv0.
+  return code === DAG_PB && multihash.bytes[0] !== 1 ? multihash.bytes : bytes
+}
+
+/** Returns the bytes that `exactKey` is made of. */
+export function exactBytes({ bytes }: CID): Uint8Array {
+  return bytes
 }
 
 /** Returns the CIDs that a block links to. */
@@ -47,9 +56,8 @@ export async function childrenOf(cid: CID, bytes: Uint8Array): Promise<CID[]> {
 
 /** Options of a walk without order. */
 export interface VisitOptions extends Waiting {
-  /** What was met already, by `visitKey` (or `key`): it is left out, with all below it. The walk adds to it. */
-  readonly seen?: Set<string>
-  readonly key?: (cid: CID) => string
+  /** What was met already: it is left out, with all below it. The walk adds to it. By default a set by `visitBytes`. */
+  readonly seen?: CidSet
   /** Called with each batch before it is read; gives back those that are not here. */
   readonly before?: (cids: readonly CID[]) => Promise<unknown>
 }
@@ -63,16 +71,11 @@ export async function* visitDag(
   roots: Iterable<CID>,
   options: VisitOptions = {},
 ): AsyncIterable<Visit> {
-  const { signal, seen = new Set<string>(), key = visitKey } = options
+  const { signal, seen = new CidSet(visitBytes) } = options
   const breath = new Breath()
   let pending: CID[] = []
   const push = (cids: Iterable<CID>): void => {
-    for (const cid of cids) {
-      const id = key(cid)
-      if (seen.has(id)) continue
-      seen.add(id)
-      pending.push(cid)
-    }
+    for (const cid of cids) if (seen.add(cid)) pending.push(cid)
   }
   push(roots)
   while (pending.length > 0) {
@@ -116,8 +119,8 @@ async function* getOne(
 export interface OrderedOptions extends Waiting {
   /** What cannot be read is left out, with all below it, in place of failing. */
   readonly partial?: boolean
-  /** What was met already, by `exactKey`: it is left out, with all below it. The walk adds to it. */
-  readonly seen?: Set<string>
+  /** What was met already, by `exactBytes`: it is left out, with all below it. The walk adds to it. */
+  readonly seen?: CidSet
   /** The bytes of a block may be overwritten once the next one is asked for. */
   readonly isBrief?: boolean
 }
@@ -127,14 +130,12 @@ export interface OrderedOptions extends Waiting {
  * each CID where it is met first. Runs of leaves are read ahead.
  */
 export async function* readDag(blocks: WalkBlocks, root: CID, options: OrderedOptions = {}): AsyncIterable<Block> {
-  const { signal, seen = new Set<string>() } = options
+  const { signal, seen = new CidSet(exactBytes) } = options
   const breath = new Breath()
-  // What is still to come, last first.
-  const pending: CID[] = [root]
-  const known = new Map<string, boolean>()
+  const pending: Coming[] = [{ cid: root, isLeaf: undefined }]
   const memory = options.isBrief === true ? new ReadMemory(1) : undefined
   while (pending.length > 0) {
-    const run = await nextRun(blocks, { pending, seen, known }, signal)
+    const run = await nextRun(blocks, pending, seen, signal)
     const last = run.at(-1)
     if (last === undefined) continue
     const read =
@@ -154,7 +155,7 @@ export async function* readDag(blocks: WalkBlocks, root: CID, options: OrderedOp
         const children = await childrenOf(cid, kept)
         for (let i = children.length - 1; i >= 0; i -= 1) {
           const child = children[i]
-          if (child !== undefined && !seen.has(exactKey(child))) pending.push(child)
+          if (child !== undefined && !seen.has(child)) pending.push({ cid: child, isLeaf: undefined })
         }
       }
       if (breath.due) await breath.take(signal)
@@ -162,54 +163,49 @@ export async function* readDag(blocks: WalkBlocks, root: CID, options: OrderedOp
   }
 }
 
-/** Takes the next CIDs that can be read together: leaves, and at the end one block that may have links. */
+/** A block that is still to come. */
+interface Coming {
+  readonly cid: CID
+  /** Whether it is here and a leaf; undefined until it was looked up. */
+  isLeaf: boolean | undefined
+}
+
+/** Takes the next CIDs that can be read together off the end: leaves, and at last one block that may have links. */
 async function nextRun(
   blocks: WalkBlocks,
-  { pending, seen, known }: OrderedState,
+  pending: Coming[],
+  seen: CidSet,
   signal: AbortSignal | undefined,
 ): Promise<CID[]> {
   const run: CID[] = []
   while (run.length < BATCH_MAX) {
-    const cid = pending.pop()
-    if (cid === undefined) break
-    const key = exactKey(cid)
-    if (seen.has(key)) continue
-    seen.add(key)
-    run.push(cid)
-    if (cid.code === RAW) continue
-    if (!known.has(key)) await lookAhead(blocks, cid, { pending, seen, known }, signal)
-    const isLeaf = known.get(key)
-    known.delete(key)
-    if (isLeaf !== true) break
+    const next = pending.pop()
+    if (next === undefined) break
+    if (!seen.add(next.cid)) continue
+    run.push(next.cid)
+    if (next.cid.code === RAW) continue
+    if (next.isLeaf === undefined) await lookAhead(blocks, next, pending, signal)
+    if (next.isLeaf !== true) break
   }
   return run
-}
-
-interface OrderedState {
-  /** What is still to come, last first. */
-  readonly pending: CID[]
-  readonly seen: Set<string>
-  /** Of what comes next, whether it is a leaf that is here. */
-  readonly known: Map<string, boolean>
 }
 
 /** Looks up a block together with those that come after it. */
 async function lookAhead(
   blocks: WalkBlocks,
-  cid: CID,
-  { pending, seen, known }: OrderedState,
+  first: Coming,
+  pending: readonly Coming[],
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const cids = [cid]
-  for (const next of pending.slice(-LOOK_AHEAD).reverse()) {
-    if (next.code === RAW) continue
-    const key = exactKey(next)
-    if (!seen.has(key) && !known.has(key)) cids.push(next)
+  const asked = [first]
+  for (const next of pending.slice(-LOOK_AHEAD)) {
+    if (next.cid.code !== RAW && next.isLeaf === undefined) asked.push(next)
   }
-  // What was looked up, and met on another way since, is not asked for again.
-  if (known.size > KNOWN_MAX) known.clear()
-  const stats = await blocks.statMany(cids, { signal })
-  for (const [nth, one] of cids.entries()) known.set(exactKey(one), stats[nth]?.leaf === true)
+  const stats = await blocks.statMany(
+    asked.map(({ cid }) => cid),
+    { signal },
+  )
+  for (const [nth, one] of asked.entries()) one.isLeaf = stats[nth]?.leaf === true
 }
 
 async function* readSome(

@@ -1,8 +1,8 @@
 import type { CID } from 'multiformats/cid'
 import { nameFromBytes } from '../contract/surrogate-escape.ts'
 import type { Blocks, Waiting } from '../repo/roles.ts'
-import { type Link, linksOf } from './codecs.ts'
-import { decodeDagPb } from './dag-pb.ts'
+import { eachLinkOf, type Link } from './codecs.ts'
+import { decodeDagPb, scanDagPb } from './dag-pb.ts'
 import { listDirectory, type ShardOptions } from './directory.ts'
 import { decodeUnixfs, type UnixFs } from './unixfs.ts'
 
@@ -38,22 +38,26 @@ export interface ListOptions extends ShardOptions {
  */
 export async function* listEntries(blocks: ListBlocks, cid: CID, options: ListOptions): AsyncIterable<ListedEntry> {
   const bytes = await blocks.get(cid, options)
-  const node = cid.code === DAG_PB ? decodeDagPb(bytes) : undefined
-  const unixfs = node === undefined ? undefined : decodeUnixfs(node.data ?? new Uint8Array(0))
-  if (node !== undefined && unixfs?.type === 'hamt-sharded-directory') {
-    let batch: Link[] = []
-    for await (const link of listDirectory(blocks, node, unixfs, options)) {
-      if (batch.push(link) < BATCH_MAX) continue
-      yield* describeLinks(blocks, batch, options)
-      batch = []
-    }
+  let batch: Link[] = []
+  for await (const link of await linksIn(blocks, cid, bytes, options)) {
+    if (batch.push(link) < BATCH_MAX) continue
     yield* describeLinks(blocks, batch, options)
-    return
+    batch = []
   }
-  const links: Link[] = [...(node?.links ?? (await linksOf(cid, bytes)))]
-  // What was described is let go of: there may be tens of thousands.
-  if (node !== undefined) node.links.length = 0
-  while (links.length > 0) yield* describeLinks(blocks, links.splice(0, BATCH_MAX), options)
+  yield* describeLinks(blocks, batch, options)
+}
+
+async function linksIn(
+  blocks: ListBlocks,
+  cid: CID,
+  bytes: Uint8Array,
+  options: ShardOptions,
+): Promise<Iterable<Link> | AsyncIterable<Link>> {
+  if (cid.code !== DAG_PB) return await eachLinkOf(cid, bytes)
+  const { data, links } = scanDagPb(bytes)
+  const unixfs = decodeUnixfs(data ?? new Uint8Array(0))
+  if (unixfs.type !== 'hamt-sharded-directory') return links
+  return listDirectory(blocks, { data, links: [...links] }, unixfs, options)
 }
 
 /** Yields what `listEntries` tells of each link, in their order. */

@@ -2,8 +2,9 @@ import type { CID } from 'multiformats/cid'
 import { nameToBytes } from '../contract/surrogate-escape.ts'
 import { Breath } from '../repo/pause.ts'
 import type { Blocks, Waiting } from '../repo/roles.ts'
+import { CidSet } from './cid-set.ts'
 import { decodeDagPb, type PbLink } from './dag-pb.ts'
-import { exactKey } from './dag-walk.ts'
+import { exactBytes } from './dag-walk.ts'
 import { hamtHash } from './hamt.ts'
 import { entryName, type HamtShard, levelsMax, linkAt, malformed, readShard } from './hamt-shard.ts'
 import { decodeUnixfs, type UnixFs } from './unixfs.ts'
@@ -78,7 +79,7 @@ export async function* listDirectory(
     return
   }
   const breath = new Breath()
-  const seen = new Set<string>()
+  const seen = new CidSet(exactBytes)
   const levels: Level[] = [new Level(blocks, readShard(unixfs, node.links), options)]
   try {
     for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
@@ -94,9 +95,7 @@ export async function* listDirectory(
         continue
       }
       if (levels.length >= levelsMax(level.shard)) throw malformed('it is deeper than its hashes', link.cid)
-      const key = exactKey(link.cid)
-      if (seen.has(key)) throw malformed('a shard occurs twice', link.cid)
-      seen.add(key)
+      if (!seen.add(link.cid)) throw malformed('a shard occurs twice', link.cid)
       const bytes = await level.child()
       options.shard?.(link.cid, bytes.length)
       levels.push(new Level(blocks, decodeShard(bytes, level.shard), options))

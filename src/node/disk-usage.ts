@@ -1,6 +1,7 @@
 import type { CID } from 'multiformats/cid'
 import type { Waiting } from '../repo/roles.ts'
-import { exactKey, visitDag, visitKey, type WalkBlocks } from './dag-walk.ts'
+import { CidSet } from './cid-set.ts'
+import { exactKey, visitBytes, visitDag, type WalkBlocks } from './dag-walk.ts'
 import type { ListedEntry } from './directory-list.ts'
 import { walkTree } from './tree-walk.ts'
 
@@ -28,7 +29,7 @@ interface Sum {
 /** Adds up sizes. Each block counts once, where it is met first, over all that is measured by the same meter. */
 export class UsageMeter {
   readonly #blocks: WalkBlocks
-  readonly #seen = new Set<string>()
+  readonly #seen = new CidSet(visitBytes)
   /** What the files of a folder add up to, so that one that occurs often is not walked each time. */
   readonly #contents = new Map<string, number>()
 
@@ -83,9 +84,7 @@ export class UsageMeter {
   }
 
   #count(sum: Sum, cid: CID, size: number): void {
-    const key = visitKey(cid)
-    if (this.#seen.has(key)) return
-    this.#seen.add(key)
+    if (!this.#seen.add(cid)) return
     sum.size += size
     sum.blocks += 1
   }

@@ -1,4 +1,4 @@
-import { Failure } from '../contract/failure.ts'
+import { errorCode, Failure, systemFailure } from '../contract/failure.ts'
 import type { Waiting } from '../repo/roles.ts'
 
 export interface BoundedRequest extends Waiting {
@@ -33,7 +33,7 @@ export async function requestBounded(url: string, request: BoundedRequest): Prom
     })
   } catch (error) {
     request.signal?.throwIfAborted()
-    throw new Failure('network', `${url}: ${causeOf(error)}`, { cause: error })
+    throw new Failure('network', `${url}: ${requestProblem(error)}`, { cause: error })
   }
   const { body } = response
   return {
@@ -65,12 +65,16 @@ export async function fetchBounded(
   } catch (error) {
     request.signal?.throwIfAborted()
     if (error instanceof Failure) throw error
-    throw new Failure('network', `${url}: ${causeOf(error)}`, { cause: error })
+    throw new Failure('network', `${url}: ${requestProblem(error)}`, { cause: error })
   }
   return { ...answer, bytes: Uint8Array.from(Buffer.concat(pieces)) }
 }
 
-function causeOf(error: unknown): string {
+/** Returns why a request failed, in a few words; what the system says is the same on every runtime. */
+export function requestProblem(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  return error.cause instanceof Error ? error.cause.message : error.message
+  const cause = error.cause instanceof Error ? error.cause : error
+  const known = systemFailure(cause, '')
+  if (known instanceof Failure) return known.message.replace(/^: /, '')
+  return errorCode(cause) === 'ENOTFOUND' ? 'no such host' : cause.message
 }

@@ -14,5 +14,5 @@ export async function fileBytes(source: AsyncIterable<SourceEntry>, bytesMax: nu
     }
     return Uint8Array.from(Buffer.concat(chunks))
   }
-  throw new Failure('usage', 'no input was given')
+  throw new Failure('usage', 'expected a file argument')
 }

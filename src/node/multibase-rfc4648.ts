@@ -13,7 +13,10 @@ const tables = new Map<string, Uint8Array>()
 /** Returns bytes as text, without a multibase prefix. */
 export function encodeRfc4648({ alphabet, bits, pad }: Rfc4648, bytes: Uint8Array): string {
   const mask = (1 << bits) - 1
-  let text = ''
+  const length = Math.ceil((bytes.length * 8) / bits)
+  // In bytes: a text that grows letter by letter would be a chain of as many strings.
+  const text = Buffer.allocUnsafe(pad ? paddedLength(length, bits) : length)
+  let end = 0
   let buffer = 0
   let held = 0
   for (let at = 0; at < bytes.length; at += 1) {
@@ -21,12 +24,18 @@ export function encodeRfc4648({ alphabet, bits, pad }: Rfc4648, bytes: Uint8Arra
     held += 8
     while (held >= bits) {
       held -= bits
-      text += alphabet[(buffer >> held) & mask]
+      text[end++] = alphabet.charCodeAt((buffer >> held) & mask)
     }
   }
-  if (held > 0) text += alphabet[(buffer << (bits - held)) & mask]
-  if (pad) while ((text.length * bits) % 8 !== 0) text += '='
-  return text
+  if (held > 0) text[end++] = alphabet.charCodeAt((buffer << (bits - held)) & mask)
+  return text.fill('=', end).toString('latin1')
+}
+
+/** Returns the next length whose letters make whole bytes. */
+function paddedLength(length: number, bits: Rfc4648['bits']): number {
+  let padded = length
+  while ((padded * bits) % 8 !== 0) padded += 1
+  return padded
 }
 
 /**

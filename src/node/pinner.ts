@@ -1,7 +1,8 @@
 import type { CID } from 'multiformats/cid'
 import { Failure } from '../contract/failure.ts'
 import type { Blocks, Pin, PinMode, Pins, Repo, Waiting } from '../repo/roles.ts'
-import { exactKey, visitDag, visitKey } from './dag-walk.ts'
+import { CidSet } from './cid-set.ts'
+import { exactBytes, visitBytes, visitDag, visitKey } from './dag-walk.ts'
 
 /** The longest name of a pin in bytes. */
 export const PIN_NAME_BYTES_MAX = 255
@@ -178,7 +179,7 @@ async function findIndirect(
   found: (PinStatus | undefined)[],
   { signal }: Waiting,
 ): Promise<void> {
-  const seen = new Set<string>()
+  const seen = new CidSet(visitBytes)
   for await (const { cid: via } of node.repo.pins.list({ mode: 'recursive' })) {
     // A root is no indirect pin of itself, but it may lie below another.
     for await (const { cid } of visitDag(localBlocks(node), [via], { signal, seen })) {
@@ -247,12 +248,13 @@ export async function* listPins(
   }
   if ((type !== 'all' && type !== 'indirect') || name !== '' || expired || labels.size > 0) return
   // Both versions of one CID are listed, as in Kubo.
-  const listed = new Set(stored.map(({ cid }) => exactKey(cid)))
-  const seen = new Set<string>()
+  const listed = new CidSet(exactBytes)
+  for (const { cid } of stored) listed.add(cid)
+  const seen = new CidSet(exactBytes)
   for (const { cid: root, mode } of stored) {
     if (mode !== 'recursive') continue
-    for await (const { cid } of visitDag(localBlocks(node), [root], { signal, seen, key: exactKey })) {
-      if (!listed.has(exactKey(cid))) yield { cid, mode: 'indirect', name: '' }
+    for await (const { cid } of visitDag(localBlocks(node), [root], { signal, seen })) {
+      if (!listed.has(cid)) yield { cid, mode: 'indirect', name: '' }
     }
   }
 }

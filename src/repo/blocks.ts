@@ -4,6 +4,7 @@ import { Failure } from '../contract/failure.ts'
 import { type BlockIndex, PACK_OF_FILES, type Row } from './block-index.ts'
 import { BlockWriter, type Pending } from './block-writer.ts'
 import { type Checker, mismatchFailure } from './check.ts'
+import type { DirectMode } from './direct-writes.ts'
 import type { Filestore } from './filestore.ts'
 import type { Layout } from './layout.ts'
 import type { PackReader, Place } from './pack-reader.ts'
@@ -42,6 +43,7 @@ export interface PackBlocksOptions {
   readonly checker: Checker
   readonly durable: boolean
   readonly alone: boolean
+  readonly directWrites?: DirectMode | undefined
 }
 
 /** The run of a process, as its collection sees it. */
@@ -345,9 +347,9 @@ export class PackBlocks implements DurableBlocks {
   async #beginWriting(options?: Waiting): Promise<BlockWriter> {
     const run = await this.#beginRun(options)
     if (this.#writer !== undefined) return this.#writer
-    const { layout, state, index, reader, durable, alone } = this.#options
+    const { layout, state, index, reader, durable, alone, directWrites } = this.#options
     this.#epoch = run.epoch
-    const packs = new PackWriter(layout, state, run.slot, { durable, alone })
+    const packs = new PackWriter(layout, state, run.slot, { durable, alone, directWrites })
     this.#packs = packs
     this.#writer = new BlockWriter({
       state,

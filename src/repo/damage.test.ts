@@ -318,36 +318,38 @@ test('on read-only media everything that reads works, after a kill too, and writ
   }
 })
 
-test('a full disk is named, loses nothing, and all works again when there is room', async t => {
-  using place = await freshRepo()
-  const target = join(place.path, 'small')
-  using small = tryMount(target, '-t', 'tmpfs', '-o', 'size=6m', 'tmpfs')
-  if (small === undefined) return t.skip('cannot mount')
-  const fresh = await freshRepo('packs', target)
-  const kept: Block[] = []
-  {
-    await using repo = await fresh.open()
-    kept.push(...(await fill(repo)))
-    const filler = join(target, 'filler')
-    writeFileSync(filler, new Uint8Array(4_000_000))
-    const large = Array.from({ length: 40 }, (_, seed) => sampleBlock(5000 + seed, 200_000))
-    const failure = await (async () => {
-      for (const { cid, bytes } of large) await repo.blocks.put(cid, bytes)
+for (const writes of ['measured', 'always'] as const) {
+  test(`a full disk is named, loses nothing, and all works again when there is room (${writes})`, async t => {
+    using place = await freshRepo()
+    const target = join(place.path, 'small')
+    using small = tryMount(target, '-t', 'tmpfs', '-o', 'size=6m', 'tmpfs')
+    if (small === undefined) return t.skip('cannot mount')
+    const fresh = await freshRepo('packs', target)
+    const kept: Block[] = []
+    {
+      await using repo = await fresh.open('full', writes)
+      kept.push(...(await fill(repo)))
+      const filler = join(target, 'filler')
+      writeFileSync(filler, new Uint8Array(4_000_000))
+      const large = Array.from({ length: 40 }, (_, seed) => sampleBlock(5000 + seed, 200_000))
+      const failure = await (async () => {
+        for (const { cid, bytes } of large) await repo.blocks.put(cid, bytes)
+        await repo.blocks.flush()
+      })().catch((error: unknown) => error)
+      assert.ok(failure instanceof Failure && /no space left on device/.test(failure.message), String(failure))
+      await assert.rejects(repo.blocks.flush(), { kind: 'failed' })
+      rmSync(filler)
+      execFileSync('mount', ['-o', 'remount,size=40m', target])
+      // What had failed was kept, and is written now: a flush that succeeds speaks of all that was put.
       await repo.blocks.flush()
-    })().catch((error: unknown) => error)
-    assert.ok(failure instanceof Failure && /no space left on device/.test(failure.message), String(failure))
-    await assert.rejects(repo.blocks.flush(), { kind: 'failed' })
-    rmSync(filler)
-    execFileSync('mount', ['-o', 'remount,size=40m', target])
-    // What had failed was kept, and is written now: a flush that succeeds speaks of all that was put.
-    await repo.blocks.flush()
-    kept.push(...large)
+      kept.push(...large)
+      for (const { cid } of kept) await repo.blocks.get(cid)
+    }
+    await using repo = await fresh.open()
     for (const { cid } of kept) await repo.blocks.get(cid)
-  }
-  await using repo = await fresh.open()
-  for (const { cid } of kept) await repo.blocks.get(cid)
-  assert.equal((await damages(repo)).size, 0)
-})
+    assert.equal((await damages(repo)).size, 0)
+  })
+}
 
 test('the folder of a repo is for its owner alone', async () => {
   using fresh = await freshRepo()

@@ -5,6 +5,7 @@ import { BlockIndex } from './block-index.ts'
 import { type DurableBlocks, PackBlocks } from './blocks.ts'
 import { Checker, type CheckOther } from './check.ts'
 import { openConfig } from './config.ts'
+import type { DirectMode } from './direct-writes.ts'
 import { Filestore } from './filestore.ts'
 import { openKeystore } from './keystore.ts'
 import type { Layout } from './layout.ts'
@@ -30,6 +31,8 @@ export interface OpenOptions {
   readonly endsProcess?: boolean | undefined
   /** What the state database may keep in memory; a default unless given. */
   readonly cacheKib?: number | undefined
+  /** When packs are written around the page cache: where that pays, unless given. */
+  readonly directWrites?: DirectMode | undefined
 }
 
 /** A repo on disk with what only its own commands need to know. */
@@ -96,6 +99,7 @@ interface Parts {
   readonly durable: boolean
   /** One command runs here and nothing else: while it waits for the disk the process may wait. */
   readonly alone: boolean
+  readonly directWrites: DirectMode | undefined
   readonly lockTimeoutMs: number
 }
 
@@ -123,7 +127,7 @@ export async function openDiskRepo(layout: Layout, options: OpenOptions): Promis
     const durable = durability !== 'none'
     const alone = options.endsProcess === true
     const parts: Parts = {
-      ...{ layout, state, index, checker, durable, alone, lockTimeoutMs },
+      ...{ layout, state, index, checker, durable, alone, lockTimeoutMs, directWrites: options.directWrites },
       filestore: new Filestore(state, index, checker),
       log: new RootsLog(layout, state, durable, alone),
     }

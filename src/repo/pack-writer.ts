@@ -12,6 +12,7 @@ import {
 } from 'node:fs'
 import type { CID } from 'multiformats/cid'
 import { errorCode, systemFailure } from '../contract/failure.ts'
+import { type DirectMode, DirectWrites } from './direct-writes.ts'
 import { syncFolder } from './durable.ts'
 import { type Layout, packFile, packId, packIdFromName, packRange, packSlot } from './layout.ts'
 import { PACK_HEADER, sectionHeadLength, writeSectionHead } from './pack-format.ts'
@@ -32,6 +33,8 @@ export interface Durability {
   readonly durable: boolean
   /** Nothing else goes on in this process while a few blocks are flushed. */
   readonly alone?: boolean | undefined
+  /** Where nothing is flushed, nothing is written around the cache either. */
+  readonly directWrites?: DirectMode | undefined
 }
 
 /** A block that is to be appended; `place` is set when it was. */
@@ -58,6 +61,10 @@ export class OpenPack {
   unflushed = 0
   /** Rows may name what lies before; undefined after a commit that failed, when nobody knows. */
   committed: number | undefined
+  /** Opened once more, to be written around the cache. */
+  directFd: number | undefined
+  /** True while the file may be longer than what was appended. */
+  padded = false
 
   constructor(id: number, file: string, fd: number, end: number, nameless: boolean) {
     this.id = id
@@ -89,6 +96,7 @@ export class PackWriter implements AsyncDisposable {
   readonly #slot: number
   readonly #durability: Durability
   #pack: OpenPack | undefined
+  readonly #direct: DirectWrites
   #swept = false
   #scratch: Buffer | undefined
   #appended: Promise<unknown> = Promise.resolve()
@@ -100,6 +108,8 @@ export class PackWriter implements AsyncDisposable {
     this.#state = state
     this.#slot = slot
     this.#durability = durability
+    const { durable, directWrites = 'measured' } = durability
+    this.#direct = new DirectWrites(layout.packs, durable ? directWrites : 'never')
   }
 
   /** Appends blocks, sets their places, and returns the pack that they are in. Flush and commit are still to come. */
@@ -115,10 +125,12 @@ export class PackWriter implements AsyncDisposable {
     const before = pack.end
     pack.users++
     try {
-      await this.#write(pack, blocks)
+      if (!this.#direct.takes(blocks) || !(await this.#direct.write(pack, blocks))) await this.#write(pack, blocks)
+      // What follows goes into another pack.
+      if (pack.isFull) cutPadding(pack)
       return pack
     } catch (error) {
-      giveBack(pack.fd, before)
+      cut(pack, before)
       this.release(pack)
       // What was appended before is as good as it was.
       this.#avoided.add(pack.id)
@@ -193,6 +205,8 @@ export class PackWriter implements AsyncDisposable {
 
   #close(pack: OpenPack): void {
     this.#retired.delete(pack)
+    cutPadding(pack)
+    if (pack.directFd !== undefined) closeSync(pack.directFd)
     closeSync(pack.fd)
   }
 
@@ -309,7 +323,7 @@ export class PackWriter implements AsyncDisposable {
   /** Closes the packs, cut to what is committed. What a killed run has left is cut off by who holds the slot next. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const pack of [...this.#retired, ...(this.#pack === undefined ? [] : [this.#pack])]) {
-      if (pack.committed !== undefined && pack.committed < pack.end) giveBack(pack.fd, pack.committed)
+      if (pack.committed !== undefined && pack.committed < pack.end) cut(pack, pack.committed)
       this.#close(pack)
     }
     this.#pack = undefined
@@ -356,11 +370,17 @@ function flushData(fd: number): Promise<void> {
   })
 }
 
-/** Cuts a pack where an append failed: on a full disk every byte counts. */
-function giveBack(fd: number, end: number): void {
+/** Cuts a pack that was written in whole pages to what was appended. */
+function cutPadding(pack: OpenPack): void {
+  if (pack.padded) cut(pack, pack.end)
+}
+
+/** Cuts a pack where an append failed, since on a full disk every byte counts, or where it ends. */
+function cut(pack: OpenPack, end: number): void {
+  pack.padded = false
   try {
-    ftruncateSync(fd, end)
+    ftruncateSync(pack.fd, end)
   } catch {
-    // The failure that led here is the one to tell; the next holder of the slot cuts the pack too.
+    // The failure that led here, if any, is the one to tell; the next holder of the slot cuts the pack too.
   }
 }

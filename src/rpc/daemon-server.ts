@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises'
+import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import type { Command, Executor } from '../contract/command.ts'
 import { Failure } from '../contract/failure.ts'
@@ -9,6 +10,9 @@ import { serveExchange } from './exchange-server.ts'
 import { policyOf } from './guard.ts'
 import { type Listening, listenAt, listenOwn } from './listen.ts'
 import { type ServerOptions, serveRpc } from './server.ts'
+
+/** Where Prometheus looks, as in Kubo. */
+const METRICS_PATH = '/debug/metrics/prometheus'
 
 /** What the RPC of a daemon stands on. */
 export interface DaemonServerOptions {
@@ -51,7 +55,7 @@ export async function serveDaemon(options: DaemonServerOptions): Promise<DaemonS
     },
     bug: error =>
       daemon.log.write('rpc', 'error', error instanceof Error ? (error.stack ?? error.message) : String(error)),
-    other: versionPage(COMMIT),
+    other: otherPages(options, COMMIT),
   })
   const apiFile = join(node.repo.path, 'api')
   await rm(apiFile, { force: true })
@@ -157,10 +161,27 @@ function executorOn(node: Node, calls: Calls): Executor {
   }
 }
 
-/** Answers `/version`, and nothing else. */
-function versionPage(commit: string): NonNullable<ServerOptions['other']> {
+/** Answers `/version` and what Prometheus asks for, and nothing else. */
+function otherPages(
+  { node, signal, daemon }: DaemonServerOptions,
+  commit: string,
+): NonNullable<ServerOptions['other']> {
+  const metrics = async (response: ServerResponse): Promise<void> => {
+    const { METRICS_TYPE, metricsText } = await import('./metrics.ts')
+    const network = node.globals.offline ? undefined : await node.network({ signal })
+    const text = await metricsText(commit, network)
+    response.writeHead(200, { 'Content-Type': METRICS_TYPE }).end(text)
+  }
   return (request, response) => {
-    if (request.url?.split('?')[0] !== '/version') return false
+    const path = request.url?.split('?')[0]
+    if (path === METRICS_PATH) {
+      metrics(response).catch((error: unknown) => {
+        daemon.log.write('rpc', 'error', String(error))
+        response.destroy()
+      })
+      return true
+    }
+    if (path !== '/version') return false
     response.writeHead(200, { 'Content-Type': 'text/plain; charset=utf-8' })
     response.end(`Commit: ${commit}\nClient Version: ${AGENT}\n`)
     return true

@@ -7,11 +7,11 @@ const DATA_CHARACTERS_MAX = 1_024
 const decoder = new TextDecoder()
 
 /**
- * Returns the record that answers a call which failed. As with Kubo only a request that cannot be read is the client's
- * mistake (400, Code 1); what a command refuses is an ordinary failure (500, Code 0), and `kind` says what it was.
+ * Returns the record that answers a call which failed. As with Kubo what a command refuses is an ordinary failure (500,
+ * Code 0), but for a few that say that it was the client's mistake (400, Code 1); `kind` says what it was.
  */
 export function answerRecord(failure: Failure): FailureRecord {
-  return { ...failureToRecord(failure), Code: 0 }
+  return { ...failureToRecord(failure), Code: failure.badRequest ? 1 : 0 }
 }
 
 /** Returns the trailers that tell of a failure after output began: Kubo's message, and our record. */

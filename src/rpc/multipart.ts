@@ -1,4 +1,5 @@
 import { Failure } from '../contract/failure.ts'
+import { decodeQuotedPrintable } from './quoted-printable.ts'
 
 /** One part of a multipart body. */
 export interface Part {
@@ -39,7 +40,7 @@ export async function* parseMultipart(body: AsyncIterable<Uint8Array>, boundary:
     while (await input.atNextPart()) {
       const headers = parseHeaders(await input.headerBlock())
       const content = input.untilDelimiter(Number.POSITIVE_INFINITY)
-      yield { headers, content: () => content }
+      yield partOf(headers, content)
       for await (const _ of content) {
         // The caller did not want the rest.
       }
@@ -56,8 +57,9 @@ export async function* parseMultipart(body: AsyncIterable<Uint8Array>, boundary:
 export function partsOfWhole(body: Buffer, boundary: string): Part[] | undefined {
   const delimiter = Buffer.from(`\r\n--${boundary}`, 'latin1')
   const parts: Part[] = []
-  if (body.compare(delimiter, CRLF.length, delimiter.length, 0, delimiter.length - CRLF.length) !== 0) return undefined
-  for (let at = delimiter.length - CRLF.length; ; ) {
+  const first = delimiter.subarray(CRLF.length)
+  if (!body.subarray(0, first.length).equals(first)) return undefined
+  for (let at = first.length; ; ) {
     if (body[at] === 0x2d && body[at + 1] === 0x2d) return parts
     const start = at + CRLF.length
     const end = body.indexOf(HEADERS_END, start)
@@ -66,10 +68,16 @@ export function partsOfWhole(body: Buffer, boundary: string): Part[] | undefined
     const to = body.indexOf(delimiter, from)
     // An empty part may have its boundary right behind its headers.
     if (to < 0 || body.indexOf(delimiter, start) < to) return undefined
-    const bytes = body.subarray(from, to)
-    parts.push({ headers: parseHeaders(body.toString('utf8', start, end)), content: () => oneChunk(bytes) })
+    parts.push(partOf(parseHeaders(body.toString('utf8', start, end)), oneChunk(body.subarray(from, to))))
     at = to + delimiter.length
   }
+}
+
+/** A part whose bytes were made fit for mail (RFC 2045) is read as what they stand for. */
+function partOf(headers: ReadonlyMap<string, string>, content: AsyncIterable<Uint8Array>): Part {
+  const isQuoted = headers.get('content-transfer-encoding')?.toLowerCase() === 'quoted-printable'
+  const read = isQuoted ? decodeQuotedPrintable(content) : content
+  return { headers, content: () => read }
 }
 
 /** Yields bytes as one chunk; none when there are none. */
@@ -192,7 +200,8 @@ function partialMatch(buffer: Buffer, delimiter: Buffer): number {
 
 function parseHeaders(block: string): Map<string, string> {
   const headers = new Map<string, string>()
-  for (const line of block.split('\r\n')) {
+  // A line that begins with a blank goes on with the one before (RFC 822).
+  for (const line of block.replace(/\r\n[ \t]+/g, ' ').split('\r\n')) {
     const colon = line.indexOf(':')
     if (line === '') continue
     if (colon < 1) throw malformed('a header of a part has no colon')

@@ -85,7 +85,7 @@ export class Reply {
     // the answer could be lost.
     if (!response.headersSent && !response.req.complete) response.shouldKeepAlive = true
     if (failure !== undefined && !response.headersSent) {
-      this.#writeHead(false, 500, this.#isText ? TEXT : JSON_LINES)
+      this.#writeHead(false, failure.badRequest ? 400 : 500, this.#isText ? TEXT : JSON_LINES)
       response.end(this.#isText ? failure.message : toLine(answerRecord(failure)))
       return
     }

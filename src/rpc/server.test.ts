@@ -117,6 +117,19 @@ const fail = defineCommand({
   },
 })
 
+/** Keeps its thread from everything else, timers too. */
+const busy = defineCommand({
+  path: 'busy',
+  summary: 'Take long',
+  needs: 'nothing',
+  params: { ms: int('ms', { initial: 0 }), isSilent: flag('silent') },
+  async *run({ ms, isSilent }) {
+    const begun = performance.now()
+    while (performance.now() - begun < ms);
+    if (!isSilent) yield { ms }
+  },
+})
+
 const local = defineCommand({
   path: 'local',
   summary: 'Stay here',
@@ -128,7 +141,7 @@ const local = defineCommand({
   },
 })
 
-const all = [echo, topic, put, bytes, fail, local] as unknown as Command[]
+const all = [echo, topic, put, bytes, fail, busy, local] as unknown as Command[]
 const commands = Object.fromEntries(all.map(command => [command.path, async () => command]))
 const executor: Executor = {
   execute: (command, call) => command.run(call.input, { ...call, node: undefined as never, repoPath: '' }),
@@ -296,8 +309,12 @@ test('failures come out as they went in, before output and after', async () => {
   )
   await assert.rejects(Array.fromAsync(overSocket().execute(fail, call(fail, { kind: 'bug' }))), { kind: 'bug' })
   assert.match(String(seen.bugs[0]), /oops/)
-  const timeout = await post('fail?kind=hang&timeout=20ms')
-  assert.match(String((await recordOf(timeout)).Message), /context deadline exceeded/)
+  for (const late of ['fail?kind=hang&timeout=20ms', 'busy?ms=30&timeout=5ms', 'busy?ms=30&silent=true&timeout=5ms']) {
+    const response = await post(late)
+    assert.equal(response.status, 500)
+    assert.match(String((await recordOf(response)).Message), /context deadline exceeded/)
+  }
+  assert.equal((await post('busy?ms=30&timeout=10s')).status, 200)
 })
 
 test('headers go out when the work begins, and a client that leaves ends it', async () => {
@@ -310,7 +327,9 @@ test('headers go out when the work begins, and a client that leaves ends it', as
   assert.equal(Buffer.from((await reader?.read())?.value ?? []).toString(), '{"topic":"é"}\n')
   leaving.abort()
   while (seen.aborted.length < 1) await new Promise(resolve => setImmediate(resolve))
-  assert.equal((await post('topic?arg=foo')).status, 400)
+  const refused = await post('topic?arg=%3Ffoo')
+  assert.equal(refused.status, 500)
+  assert.match(await refused.text(), /"URL arg must be multibase encoded: selected encoding not supported"/)
   const stop = new AbortController()
   const run = async () => {
     for await (const output of overSocket().execute(topic, call(topic, { topic: 'b' }, { signal: stop.signal }))) {
@@ -352,7 +371,7 @@ test('files travel both ways at once', async () => {
   assert.deepEqual(outputs, [
     { path: 'first', type: 'file', size: 3, mode: 0o600, localPath: '/tmp/first' },
     { path: 'dir', type: 'directory', size: 0 },
-    { path: 'dir/link', type: 'symlink', size: 0, target: 'there' },
+    { path: 'dir/link', type: 'symlink', size: 0, mode: 0o777, target: 'there' },
     { path: 'slow', type: 'file', size: 2 },
   ])
   const overNet = entriesOf({ path: 'f', type: 'file', localPath: '/etc/passwd', content: slow })

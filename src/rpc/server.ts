@@ -60,16 +60,22 @@ export function serveRpc(options: ServerOptions): (door: Door) => RequestListene
     for (const stop of state.stops) stop()
   })
   return door => (request, response) => {
+    const arrivedAt = performance.now()
     // A client that goes away is noticed where its call is carried out.
     request.on('error', () => undefined)
     response.on('error', () => undefined)
-    answer(options, door, request, response, state)
+    answer(options, door, request, response, { ...state, arrivedAt })
       .catch(error => {
         options.bug?.(error)
         response.destroy()
       })
       .finally(() => linger(request, response))
   }
+}
+
+/** What the calls of a server share, and when this one came. */
+interface CallState extends State {
+  readonly arrivedAt: number
 }
 
 /** What the calls of a server share. */
@@ -86,7 +92,7 @@ async function answer(
   door: Door,
   request: IncomingMessage,
   response: ServerResponse,
-  state: State,
+  state: CallState,
 ): Promise<void> {
   const { path, query } = splitUrl(request.url ?? '')
   if (path === API_PATH || path.includes('//')) return moved(response, path, query)
@@ -118,7 +124,7 @@ interface Asked {
   readonly words: string
   readonly args: readonly string[]
   readonly query: string
-  readonly state: State
+  readonly state: CallState
 }
 
 async function carryOut(
@@ -145,7 +151,7 @@ async function carryOut(
     type: mediaType(command, wire.input),
     isText: wire.encoding === 'text' && command.render !== undefined,
   })
-  const limits = callSignal(options.signal, asked.state.stops, wire.timeoutMs, response)
+  const limits = callSignal(options.signal, asked.state, wire.timeoutMs, response)
   try {
     // A daemon that is told to stop takes nothing more, also on connections that are open still.
     options.signal.throwIfAborted()
@@ -160,7 +166,7 @@ async function carryOut(
       signal: limits.signal,
       answer: { begin: () => reply.begin(), length: bytes => reply.length(bytes), fetching: limits.fetching },
     }
-    await sendOutputs(options.executor, command, call, wire, reply)
+    await sendOutputs(options.executor, command, call, wire, reply, limits)
     reply.end()
   } catch (error) {
     const failure = toFailure(error, limits, wire)
@@ -178,17 +184,23 @@ async function sendOutputs(
   call: Call,
   wire: WireCall,
   reply: Reply,
+  limits: CallSignal,
 ): Promise<void> {
   const outputs = executor.execute(command, call)
   if (wire.encoding === 'text' && command.render !== undefined) {
     const { renderText } = await import('./render-text.ts')
     return await renderText(command, call, outputs, chunk => reply.sendText(chunk))
   }
+  let isFirst = true
   for await (const output of outputs) {
+    // A result that comes too late for the timer to have been heard is late all the same.
+    if (isFirst) limits.check()
+    isFirst = false
     await reply.send(output)
     // After it: what a command says of a time limit is its last word.
     call.signal.throwIfAborted()
   }
+  if (isFirst) limits.check()
 }
 
 /** Returns the input with what the body has of an argument, one value a line. */
@@ -215,6 +227,8 @@ async function inputFromBody(
 interface CallSignal {
   readonly signal: AbortSignal
   readonly timedOut: () => boolean
+  /** Throws when the time is up and the timer, held up by other work, has not said so yet. */
+  check(): void
   /** Takes how far a fetch is, for what is said when the time is up. */
   readonly fetching: ((state: FetchState) => void) | undefined
   /** How far it was last. */
@@ -225,7 +239,7 @@ interface CallSignal {
 /** A call ends when its time is up, when its client goes away, or when the daemon stops. */
 function callSignal(
   parent: AbortSignal,
-  stops: Set<() => void>,
+  { stops, arrivedAt }: CallState,
   timeoutMs: number | undefined,
   response: ServerResponse,
 ): CallSignal {
@@ -243,8 +257,10 @@ function callSignal(
   if (parent.aborted) stop()
   stops.add(stop)
   response.once('close', leave)
+  // The time runs from when the request came: what was loaded since then has taken of it.
+  const leftMs = (): number => (timeoutMs ?? Number.POSITIVE_INFINITY) - (performance.now() - arrivedAt)
   const timer =
-    timeoutMs === undefined ? undefined : setTimeout(expire, Math.min(Math.max(0, timeoutMs), TIMEOUT_MS_MAX)).unref()
+    timeoutMs === undefined ? undefined : setTimeout(expire, Math.min(Math.max(0, leftMs()), TIMEOUT_MS_MAX)).unref()
   let fetched: FetchState | undefined
   const fetching = (state: FetchState): void => {
     fetched = state
@@ -252,6 +268,11 @@ function callSignal(
   return {
     signal: ending.signal,
     timedOut: () => isTimedOut,
+    check() {
+      if (ending.signal.aborted || leftMs() > 0) return
+      expire()
+      ending.signal.throwIfAborted()
+    },
     fetching: timeoutMs === undefined ? undefined : fetching,
     fetched: () => fetched,
     release() {

@@ -39,7 +39,7 @@ const entries: SourceEntry[] = [
 const expected = [
   { path: 'd', type: 'directory', mode: 0o1755, sentMode: 0o20004000755, mtime: { seconds: -5, nanoseconds: 7 } },
   { path: 'd/a b+%"é\udcff.txt', type: 'file', mode: 0o644, sentMode: 0o644, mtime: EPOCH, bytes: CONTENT },
-  { path: 'd/link', type: 'symlink', target: '../\udcfe' },
+  { path: 'd/link', type: 'symlink', target: '../\udcfe', mode: 0o777, sentMode: 0o1000000777 },
   { path: 'd/empty', type: 'file', localPath: '/x/em pty', bytes: '' },
 ]
 
@@ -66,8 +66,11 @@ test('entries come back as they were sent, wherever the body is cut', async () =
 test('a body that ends too early fails, wherever it ends', async () => {
   const { boundary, bytes } = await sample()
   for (let length = 0; length < bytes.length - 4; length++) {
-    const read = collect(readUpload(chunksOf(bytes.subarray(0, length)), boundary, { trustsPaths: false }))
-    await assert.rejects(read, { kind: 'usage', message: /ended before/ }, `length ${length}`)
+    const part = bytes.subarray(0, length)
+    for (const body of [chunksOf(part), { whole: () => Promise.resolve(part) }]) {
+      const read = collect(readUpload(body, boundary, { trustsPaths: false }))
+      await assert.rejects(read, { kind: 'usage', message: /ended before/ }, `length ${length}`)
+    }
   }
 })
 
@@ -110,6 +113,7 @@ test('what other clients write is understood', async () => {
       'Content-Disposition: form-data; name=data\r\n\r\n2',
       'Content-Disposition: form-data; name="f"; filename*=UTF-8\'\'%C3%A9\r\nContent-Type: text/plain; charset=x\r\n\r\n3',
       '\r\n4',
+      'Content-Disposition: form-data;\r\n name="file";\r\n\tfilename="folded"\r\nContent-Transfer-Encoding: Quoted-Printable\r\n\r\n=35=\r\n.',
     ),
     [
       {
@@ -123,6 +127,7 @@ test('what other clients write is understood', async () => {
       { path: '', type: 'file', bytes: '2' },
       { path: 'é', type: 'file', bytes: '3' },
       { path: '', type: 'file', bytes: '4' },
+      { path: 'folded', type: 'file', bytes: '5.' },
     ],
   )
   const tight = chunksOf(Buffer.from('--b\r\nA: 1\r\n\r\n--b  \r\nA: 2\r\n\r\n--b--'), 14, 15)

@@ -115,11 +115,15 @@ async function toEntry(part: Part, trustsPaths: boolean): Promise<SourceEntry> {
   const type = (part.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase()
   const common = { path, ...metadata }
   if (type === CONTENT_TYPES.directory) return { ...common, type: 'directory' }
-  if (type === CONTENT_TYPES.symlink) return { ...common, type: 'symlink', target: await readTarget(part) }
+  if (type === CONTENT_TYPES.symlink)
+    return { ...LINK_MODE, ...common, type: 'symlink', target: await readTarget(part) }
   return { ...common, type: 'file', localPath: trustsPaths ? localPath(part) : undefined, content: part.content }
 }
 
 const USUAL_DISPOSITION = /^form-data; name="([^"\\]*)"; filename="([^"\\]*)"$/
+
+/** A symbolic link has this mode when its part tells none. */
+const LINK_MODE = { mode: 0o777, sentMode: 0o1000000777 }
 
 /** Returns the parameters of `form-data; name="…"; filename="…"`. */
 function parseDisposition(value: string): { name?: string; filename?: string } {

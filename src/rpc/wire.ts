@@ -97,7 +97,8 @@ export function fromQuery(
     if (given !== undefined) refused ??= refusedValue(input[key], param, name)
     if (given !== undefined) options[name] = input[key]
   }
-  const fromBody = distribute(command.params, args, input, hasBody)
+  const { fromBody, broken } = distribute(command.params, args, input, hasBody)
+  refused ??= broken
   for (const param of Object.values(command.params)) {
     if (param.place !== 'files' || param.optional || hasBody) continue
     throw new Failure('usage', `file argument '${param.label}' is required`)
@@ -189,22 +190,27 @@ function refusedValue(value: unknown, option: Option, name: string): Failure | u
 
 /**
  * Gives the `arg`s to the arguments that were declared, those that must be there first. Returns the key of the one
- * that is to be read from the body.
+ * that is to be read from the body, and what is wrong with a value that cannot be decoded.
  */
 function distribute(
   params: Params,
   words: readonly string[],
   input: Record<string, unknown>,
   hasBody: boolean,
-): string | undefined {
+): { readonly fromBody: string | undefined; readonly broken: Failure | undefined } {
   const places = Object.entries(params).filter((entry): entry is [string, Argument] => isArgument(entry[1]))
   const left = [...words]
   let fromBody: string | undefined
+  let broken: Failure | undefined
   for (const [index, [key, param]] of places.entries()) {
     const later = places.slice(index + 1).filter(([, other]) => !other.optional && !(other.stdin && hasBody)).length
     const room = Math.max(0, left.length - later)
     const taken = left.splice(0, param.many ? room : param.optional ? Math.min(1, room) : 1)
-    const values = taken.map(word => decodeArgument(param, word))
+    const values = taken.map(word => {
+      const value = param.wire === 'multibase' ? decodeMultibase(param, word) : word
+      if (typeof value !== 'string') broken ??= value
+      return typeof value === 'string' ? value : ''
+    })
     input[key] = param.many ? values : values[0]
     const takesBody = param.stdin && hasBody && fromBody === undefined
     // Kubo's own client sends the first value as an argument, and those that follow in the body.
@@ -213,7 +219,7 @@ function distribute(
     else if (!param.optional) throw new Failure('usage', `argument "${param.label}" is required`)
   }
   // What is left over is ignored, as Kubo does: the program on the other side cannot mend it.
-  return fromBody
+  return { fromBody, broken }
 }
 
 function isArgument(param: Param): param is Argument {
@@ -227,14 +233,15 @@ function encodeArgument(argument: Argument, word: string): string {
 const BASE64URL = /^[A-Za-z0-9_-]*=*$/
 const HEX = /^(?:[0-9a-fA-F]{2})*$/
 
-/** Clients send `u` (base64url); `f` (hex) and `m` (base64) cost nothing to take. */
-function decodeArgument(argument: Argument, word: string): string {
-  if (argument.wire !== 'multibase') return word
+/** Clients send `u` (base64url); `f` (hex) and `m` (base64) cost nothing to take. Returns a Failure for other text. */
+function decodeMultibase(argument: Argument, word: string): string | Failure {
   const body = word.slice(1)
   if (/^[uU]/.test(word) && BASE64URL.test(body)) return nameFromBytes(Buffer.from(body, 'base64url'))
   if (/^[mM]/.test(word) && /^[A-Za-z0-9+/]*=*$/.test(body)) return nameFromBytes(Buffer.from(body, 'base64'))
   if (/^[fF]/.test(word) && HEX.test(body)) return nameFromBytes(Buffer.from(body, 'hex'))
-  throw new Failure('usage', `URL arg must be multibase encoded: "${word}"`, {
+  const reason = /^[uUmMfF]/.test(word) ? `invalid characters in "${word}"` : 'selected encoding not supported'
+  const problem = word === '' ? 'cannot decode multibase for zero length string' : reason
+  return new Failure('usage', `URL arg must be multibase encoded: ${problem}`, {
     hint: `send the ${argument.label} as u and its bytes in base64url`,
   })
 }

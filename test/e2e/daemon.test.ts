@@ -121,6 +121,12 @@ test('says where it listens, in order; writes api and gateway; leaves nothing, a
     assert.equal(statSync(join(house.repo, 'api.sock')).mode & 0o777, 0o600)
     assert.equal(statSync(house.repo).mode & 0o777, 0o700)
     assert.equal((await post(house.read('api'), '/api/v0/version')).status, 200)
+    const metrics = await fetch(`http://${hostPort(house.read('api'))}/debug/metrics/prometheus`)
+    assert.match(metrics.headers.get('content-type') ?? '', /^text\/plain; version=0\.0\.4;/)
+    assert.match(
+      await metrics.text(),
+      /^process_resident_memory_bytes \d+$[\s\S]*^ipfs_info\{commit="[^"]*",version="[^"]+"\} 1$/m,
+    )
     assert.equal((await fetch(`${house.read('gateway')}/ipfs/bafkqaaa?format=raw`)).status, 200)
     const { status, seconds, stderr } = await daemon.stop(signal)
     assert.deepEqual([status, stderr], [0, ''])

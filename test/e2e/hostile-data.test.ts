@@ -294,15 +294,18 @@ test('folders without end, a name forty thousand times, tens of thousands of lin
   const same = await folder(Array.from({ length: 40_000 }, () => ({ name: 'same', cid: leaf.cid, size: 4 })))
   await within(['dag', 'import'], 0, await carOf(same.cid, [same, leaf]))
   await within(['files', 'cp', `/ipfs/${same.cid}`, '/same'], 0)
-  for (const words of ['ls', 'stat', 'mkdir'])
-    await within(['files', words, words === 'mkdir' ? '/same/x' : '/same'], 0)
+  for (const words of [['ls'], ['ls', '-l'], ['stat']]) await within(['files', ...words, '/same'], 0)
+  await within(['files', 'mkdir', '/same/x'], 0)
   await within(['files', 'rm', '/same/same'], 0)
   await within(['refs', `${same.cid}`], 0)
 
-  const link = Buffer.from([0xd8, 0x2a, 0x58, leaf.cid.bytes.length + 1, 0, ...leaf.cid.bytes])
-  const wide = Buffer.concat([Buffer.from([0x99, 0xc3, 0x50]), ...Array.from({ length: 50_000 }, () => link)])
-  const node = await blockOf(CODECS['dag-cbor'], wide)
-  await within(['dag', 'import'], 0, await carOf(node.cid, [node, leaf]))
-  for (const words of [['dag', 'get'], ['refs'], ['ls', '--stream']]) await within([...words, `${node.cid}`], 0)
-  await within(['pin', 'ls'], 0)
+  const leaves: Block[] = []
+  for (let nth = 0; nth < 50_000; nth++) leaves.push(await blockOf(CODECS.raw, Buffer.from(String(nth))))
+  const links = leaves.map(({ cid }) => Buffer.from([0xd8, 0x2a, 0x58, cid.bytes.length + 1, 0, ...cid.bytes]))
+  const node = await blockOf(CODECS['dag-cbor'], Buffer.concat([Buffer.from([0x99, 0xc3, 0x50]), ...links]))
+  await within(['dag', 'import'], 0, await carOf(node.cid, [node, ...leaves]))
+  for (const words of [['dag', 'get'], ['refs'], ['ls'], ['ls', '--enc=json'], ['dag', 'export']]) {
+    await within([...words, `${node.cid}`], 0)
+  }
+  for (const words of [[], ['--type=indirect'], ['--enc=json']]) await within(['pin', 'ls', ...words], 0)
 })

@@ -1,7 +1,8 @@
 /**
- * One process of the tests in `repo-processes.test.ts`: `repo-child.ts MODE REPO SEED COUNT`.
+ * One process of the tests in `repo-processes.test.ts`: `repo-child.ts MODE REPO SEED COUNT [WRITES]`.
  * `add` puts COUNT blocks below a root and pins it, `loop` does so without end, `gc` collects without end, `pause` puts
  * blocks, waits for a line on standard input and pins them. Each root is printed when it is pinned.
+ * WRITES is `always` for a run that writes around the page cache.
  */
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
@@ -44,10 +45,13 @@ async function pinDag(repo: StoredRepo, dag: readonly Block[]): Promise<void> {
   process.stdout.write(`${cid}\n`)
 }
 
-const [, , mode, path = '', seedText, countText] = process.argv
+const [, , mode, path = '', seedText, countText, writes] = process.argv
 const seed = Number(seedText)
 const count = Number(countText)
-await using repo = await openRepo(path, { globals: GLOBALS_DEFAULT })
+await using repo = await openRepo(path, {
+  globals: GLOBALS_DEFAULT,
+  directWrites: writes === 'always' ? 'always' : undefined,
+})
 if (mode === 'gc') {
   process.stdout.write('ready\n')
   let ended = false

@@ -116,6 +116,21 @@ test('a daemon provides what was queued before it began, and again after its int
   }
 })
 
+test('a peer that is long in saying what it speaks is told of providers as soon as it has', async () => {
+  await using one = await Daemon.start({ base: BASE, config: { 'Provide.Enabled': true } })
+  await using slow = await Daemon.start({ base: BASE })
+  const cid = await one.ok(['add', '-Q'], { input: 'for a peer that was busy\n' })
+  await one.connect(slow)
+  process.kill(slow.pid, 'SIGSTOP')
+  try {
+    // By then it waits for eight seconds before the next attempt.
+    await one.until(['provide', 'stat', '--enc=json'], text => JSON.parse(text).Sweep.operations.past.keys_failed >= 4)
+  } finally {
+    process.kill(slow.pid, 'SIGCONT')
+  }
+  await slow.until(['routing', 'findprovs', '-n', '1', cid], text => text === `${one.peer}\n`, 6_000)
+})
+
 test('provide once queues blocks, and says what cannot be', async () => {
   const cid = await node(4).ok(['block', 'put'], { input: 'once\n' })
   assert.equal(await node(4).ok(['provide', 'once', cid, cid]), 'queued 1 CID(s) for immediate provide')

@@ -1,4 +1,5 @@
 import { defineCommand } from '../../contract/command.ts'
+import { Failure } from '../../contract/failure.ts'
 import { argument } from '../../contract/params.ts'
 import type { InspectedCid } from '../../node/cid-format.ts'
 
@@ -22,17 +23,29 @@ export const cidInspect = defineCommand({
     multihash: { code: 'int', name: 'text', length: 'int', digest: 'text: hexadecimal' },
     'cidV0?': 'text',
     'cidV1?': 'text',
+    'errorMsg?': 'text: why it is no CID',
     '*': 'any',
   },
   params: { cid: argument('cid', 'The CID to inspect', { stdin: true, complete: 'cid' }) },
   async *run(input) {
     const { inspectCid } = await import('../../node/cid-format.ts')
-    yield inspectCid(input.cid)
+    const result = inspectCid(input.cid)
+    yield result
+    if (result.errorMsg !== undefined) throw refusal(result.errorMsg)
   },
   async render(outputs, { out }) {
-    for await (const result of outputs) await out.write(`${lines(result).join('\n')}\n`)
+    for await (const result of outputs) {
+      if (result.errorMsg !== undefined) throw refusal(result.errorMsg)
+      await out.write(`${lines(result).join('\n')}\n`)
+    }
   },
 })
+
+/** What stands behind the first line is a way out. */
+function refusal(text: string): Failure {
+  const [message = '', note] = text.split('\nNote: ')
+  return new Failure('usage', message, { hint: note?.replace(/\n\s*/, ' ') })
+}
 
 function lines({ cid, version, multibase, multicodec, multihash, cidV0, cidV1 }: InspectedCid): string[] {
   const implicit = version === 0 ? ', implicit' : ''

@@ -20,7 +20,7 @@ export const configReplace = defineCommand({
       import('../../repo/config-change.ts'),
     ])
     const replacement = await configFrom(source)
-    if (replacement === undefined) throw new Failure('usage', 'argument "file" is required')
+    if (replacement === undefined) throw new Failure('usage', 'expected a file argument')
     await replaceConfig(node.repo.config, replacement)
   },
 })

@@ -97,7 +97,7 @@ export const dagStat = defineCommand({
       await out.write(
         `\n${'CID'.padEnd(width)}\t${'Blocks'.padEnd(15)}\tSize\n${rows.join('')}\nSummary\n` +
           `Total Size: ${TotalSize} (${sizeText(TotalSize)})\nUnique Blocks: ${UniqueBlocks}\n` +
-          `Shared Size: ${SharedSize} (${sizeText(SharedSize)})\nRatio: ${TotalSize === 0 ? NaN : Ratio.toFixed(6)}\n\n\n`,
+          `Shared Size: ${SharedSize} (${sizeText(SharedSize)})\nRatio: ${TotalSize === 0 ? NaN : Math.fround(Ratio).toFixed(6)}\n\n\n`,
       )
     }
   },

@@ -1,4 +1,5 @@
 import { defineCommand } from '../../contract/command.ts'
+import { Failure } from '../../contract/failure.ts'
 import { argumentList } from '../../contract/params.ts'
 import { FINAL_PEER, QUERY_SHAPE, queryRecords, stamp, verboseOption, verboseText } from '../_query-events.ts'
 
@@ -16,8 +17,10 @@ export const dhtQuery = defineCommand({
     verbose: verboseOption,
   },
   async *run(input, { node, signal }) {
-    const { formatName, parseName } = await import('../../node/ipns/name.ts')
-    const peer = formatName(parseName(input.peer[0] ?? ''), 'b58mh')
+    const { formatName, nameOrNothing } = await import('../../node/ipns/name.ts')
+    const name = nameOrNothing(input.peer[0] ?? '')
+    if (name === undefined) throw new Failure('usage', 'invalid peer ID', { badRequest: true })
+    const peer = formatName(name, 'b58mh')
     yield* queryRecords(async (tell, stop) => {
       const { routing } = await node.network({ signal: stop })
       for await (const found of routing.closestPeers(peer, { signal: stop, onEvent: tell })) {

@@ -1,7 +1,10 @@
 import { defineCommand } from '../../contract/command.ts'
 import { flag, optionalArgument } from '../../contract/params.ts'
 import { maybe } from '../../contract/shape.ts'
+import { nameToBytes } from '../../contract/surrogate-escape.ts'
 import { flushOption } from './_shared.ts'
+
+const AS_IS = { cidBase: undefined, upgradeCidV0: false }
 
 export const filesLs = defineCommand({
   path: 'files ls',
@@ -22,25 +25,26 @@ export const filesLs = defineCommand({
     ...flushOption,
   },
   async *run(input, { node, globals, signal }) {
-    const [{ listMfs }, { checkCidBase }] = await Promise.all([
+    const [{ listMfs }, { checkCidBase, formatCid }] = await Promise.all([
       import('../../node/mfs/list.ts'),
       import('../../node/cid.ts'),
     ])
     checkCidBase(globals)
-    const entries = await listMfs(node, input.path ?? '/', input.long, { signal })
+    const { type: kind, entries } = await listMfs(node, input.path ?? '/', input.long, { signal })
+    // As with Kubo, --cid-base is heeded for a file, and says nothing of what a folder holds.
+    const form = kind === 'file' ? globals : AS_IS
     const listed = entries.map(({ name, type, size, cid }) => ({
       Name: name,
       Type: type === 'directory' ? 1 : 0,
       Size: size,
-      // As with Kubo, --cid-base says nothing here.
-      Hash: cid === undefined ? '' : cid.toString(),
+      Hash: cid === undefined ? '' : formatCid(cid, form),
     }))
     yield { Entries: listed.length === 0 ? null : listed }
   },
   async render(outputs, { input, out, lineEnd = '\n' }) {
     for await (const { Entries } of outputs) {
       const entries = [...(Entries ?? [])]
-      if (!input.unsorted) entries.sort((a, b) => (a.Name < b.Name ? -1 : a.Name > b.Name ? 1 : 0))
+      if (!input.unsorted) entries.sort((a, b) => compareNames(a.Name, b.Name))
       const lines = entries.map(({ Name, Type, Size, Hash }) =>
         input.long ? `${Name}${Type === 1 ? '/' : ''}\t${Hash}\t${Size}${lineEnd}` : `${Name}${lineEnd}`,
       )
@@ -48,3 +52,11 @@ export const filesLs = defineCommand({
     }
   },
 })
+
+/** Compares by bytes: code units have another order from where surrogates begin. */
+function compareNames(a: string, b: string): number {
+  if (HIGH.test(a) && HIGH.test(b)) return Buffer.compare(nameToBytes(a), nameToBytes(b))
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+const HIGH = /[\ud800-\uffff]/

@@ -14,8 +14,8 @@ export const filesRead = defineCommand({
   output: 'bytes',
   params: {
     path: argument('path', 'File to read', { complete: 'mfs' }),
-    offset: int('Byte to begin at', { short: 'o' }),
-    count: int('Bytes to read at most', { short: 'n' }),
+    offset: int('Byte to begin at', { short: 'o', saturates: true }),
+    count: int('Bytes to read at most', { short: 'n', saturates: true }),
   },
   check(input) {
     if ((input.offset ?? 0) < 0) throw new Failure('usage', 'cannot specify negative offset')

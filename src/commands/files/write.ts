@@ -29,7 +29,7 @@ export const filesWrite = defineCommand({
     create: flag('Make the file if it is not there', { short: 'e' }),
     parents: flag('Make parent folders as needed', { short: 'p' }),
     truncate: flag('Make the file empty before writing', { short: 't' }),
-    count: int('Bytes to write at most', { short: 'n' }),
+    count: int('Bytes to write at most', { short: 'n', saturates: true }),
     rawLeaves: choice('Use raw blocks for leaves', { experimental: true }),
     ...formatOptions,
     ...flushOption,

@@ -11,7 +11,7 @@ export const provideClear = defineCommand({
   needs: 'repo',
   experimental: true,
   writes: true,
-  output: input => (input.quiet ? 'nothing' : 'value'),
+  output: input => (input.quiet ? 'nothing' : 'stream'),
   result: 'int: how many were left out',
   params: { quiet: flag('Print nothing', { short: 'q' }) },
   async *run(input, { node }): AsyncIterable<Plain> {

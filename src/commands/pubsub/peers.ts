@@ -16,7 +16,8 @@ export const pubsubPeers = defineCommand({
   async *run(input, { node, signal }) {
     const { nameToBytes } = await import('../../contract/surrogate-escape.ts')
     const { pubsub } = await node.network({ signal })
-    yield { Strings: pubsub.peers(input.topic === undefined ? undefined : nameToBytes(input.topic)) }
+    // An empty topic is none, as in Kubo.
+    yield { Strings: pubsub.peers((input.topic ?? '') === '' ? undefined : nameToBytes(input.topic ?? '')) }
   },
   render: renderStrings,
 })

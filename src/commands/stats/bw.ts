@@ -27,7 +27,8 @@ export const statsBw = defineCommand({
     interval: text('How long to wait between two times', { short: 'i', initial: '1s', placeholder: 'duration' }),
   },
   check({ peer, proto }) {
-    if (peer !== undefined && proto !== undefined) throw new Failure('usage', 'please only specify peer OR protocol')
+    if (peer === undefined || proto === undefined) return
+    throw new Failure('usage', 'please only specify peer OR protocol', { badRequest: true })
   },
   async *run(input, { node, signal }): AsyncIterable<Bandwidth> {
     const [{ parseDuration }, { parsePeer }, { setTimeout: sleep }, network] = await Promise.all([
@@ -56,8 +57,10 @@ export const statsBw = defineCommand({
   async render(outputs, { input, out }) {
     const { humanBytes } = await import('../repo/stat.ts')
     const size = (bytes: number): string => humanBytes(Math.floor(bytes))
-    if (input.poll) await out.write('Total Up    Total Down  Rate Up     Rate Down\n')
+    let isFirst = input.poll
     for await (const { TotalIn, TotalOut, RateIn, RateOut } of outputs) {
+      if (isFirst) await out.write('Total Up    Total Down  Rate Up     Rate Down\n')
+      isFirst = false
       if (input.poll) {
         const [up, down] = [TotalOut, TotalIn].map(bytes => `${size(bytes).padStart(8)}    `)
         const [rateUp, rateDown] = [RateOut, RateIn].map(bytes => `${size(bytes).padStart(8)}/s`)

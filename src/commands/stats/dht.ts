@@ -25,7 +25,7 @@ export const statsDht = defineCommand({
   params: { dht: optionalArgumentList('dht', 'Tables to list: wan, lan, wanserver or lanserver; wan and lan if none') },
   check(input) {
     const other = input.dht.find(name => !NAMES.includes(name))
-    if (other !== undefined) throw new Failure('usage', `unknown dht type: ${other}`)
+    if (other !== undefined) throw new Failure('usage', `unknown dht type: ${other}`, { badRequest: true })
   },
   async *run(input, { node, signal }) {
     const { routing } = await node.network({ signal })

@@ -24,9 +24,13 @@ export const swarmConnect = defineCommand({
     const { swarm } = await node.network({ signal })
     const { resolveTargets } = await import('../../node/network/targets.ts')
     const lines: string[] = []
+    const connected = new Set<string>()
     for (const address of await resolveTargets(input.address, { signal })) {
       try {
-        lines.push(`connect ${await swarm.connect(address, { signal })} success`)
+        const peer = await swarm.connect(address, { signal })
+        // Several addresses of a peer are one peer, as in Kubo.
+        if (!connected.has(peer)) lines.push(`connect ${peer} success`)
+        connected.add(peer)
       } catch (error) {
         if (!(error instanceof Failure) || error.kind === 'usage') throw error
         const { kind, hint, data } = error

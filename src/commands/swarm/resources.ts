@@ -9,7 +9,18 @@ type Scope = Readonly<Record<string, Limit>>
 interface Resources {
   readonly System: Scope
   readonly Transient: Scope
+  /** Kubo counts by service, protocol and peer, too. */
+  readonly Services?: Readonly<Record<string, Scope>>
+  readonly Protocols?: Readonly<Record<string, Scope>>
+  readonly Peers?: Readonly<Record<string, Scope>>
 }
+
+/** How the names of scopes begin that are counted one by one. */
+const PREFIXES = [
+  ['Services', 'svc:'],
+  ['Protocols', 'proto:'],
+  ['Peers', 'peer:'],
+] as const
 
 const NAMES = [
   'Memory',
@@ -43,20 +54,28 @@ export const swarmResources = defineCommand({
         ConnsInbound: [inbound, connections.max],
         ConnsOutbound: [connections.used - inbound, undefined],
         Streams: [streams.used, streams.max],
+        StreamsInbound: [streams.inbound, undefined],
+        StreamsOutbound: [streams.used - streams.inbound, undefined],
       }),
       Transient: scope({ ConnsOutbound: [dials.used, dials.max] }),
     }
   },
   async render(outputs, { out }) {
     for await (const resources of outputs) {
-      const rows = Object.entries({ system: resources.System, transient: resources.Transient }).flatMap(
-        ([name, values]) => NAMES.map(limit => rowOf(name, limit, values)),
-      )
+      const rows = scopesOf(resources).flatMap(([name, values]) => NAMES.map(limit => rowOf(name, limit, values)))
       const head = ['Scope', 'Limit Name', 'Limit Value', 'Limit Usage Amount', 'Limit Usage Percent']
       await out.write(columns([head, ...rows.filter(row => row !== undefined)]))
     }
   },
 })
+
+function scopesOf(resources: Resources): (readonly [string, Scope])[] {
+  const { System, Transient } = resources
+  const others = PREFIXES.flatMap(([key, prefix]) =>
+    Object.entries(resources[key] ?? {}).map(([name, values]) => [prefix + name, values] as const),
+  )
+  return [['system', System], ['transient', Transient], ...others]
+}
 
 /** Used and limit by name; what is not counted is unlimited and 0. */
 function scope(

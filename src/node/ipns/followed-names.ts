@@ -8,6 +8,7 @@ export async function followedNames(node: Pick<Node, 'network'>, options: Waitin
   const { naming } = await node.network(options)
   if (naming.pubsub.enabled) return naming.pubsub
   throw new Failure('failed', 'IPNS pubsub subsystem is not enabled', {
+    badRequest: true,
     hint: 'tsipfs config --json Ipns.UsePubsub true, then start the daemon anew',
   })
 }

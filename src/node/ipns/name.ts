@@ -65,7 +65,7 @@ function fromCid(text: string): Uint8Array {
     const { cid } = decodeCid(text)
     if (cid.code === LIBP2P_KEY) return cid.multihash.bytes
   } catch (error) {
-    if (error instanceof CidError) throw refusal(error.message)
+    if (error instanceof CidError) throw refusal(`invalid cid: ${error.message}`)
     throw error
   }
   throw refusal("can't convert a CID of another codec than libp2p-key to a peer ID")

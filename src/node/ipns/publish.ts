@@ -126,7 +126,7 @@ async function nextSequence(before: NameRecord | undefined, request: PublishRequ
     })
   }
   if (before === undefined || present === undefined) return 0n
-  return (await targetOf(before)) === request.target ? present : present + 1n
+  return (await targetOf(before)) === request.target ? present : BigInt.asUintN(64, present + 1n)
 }
 
 async function recordOfOthers(

@@ -54,6 +54,16 @@ for (const type of ['ed25519', 'secp256k1', 'rsa'] as const) {
   })
 }
 
+test('a number above 2^63 is signed as Kubo signs it, below zero', async () => {
+  const key = await generateKey('ed25519')
+  for (const sequence of [2n ** 63n - 1n, 2n ** 63n, 2n ** 64n - 1n]) {
+    const record = await createRecord(key, facts(sequence))
+    await checkRecord(record, peerIdBytes(key.publicKey))
+    assert.equal(record.data.get('Sequence'), BigInt.asIntN(64, sequence))
+    assert.equal(sequenceOf(record), sequence)
+  }
+})
+
 test('a record that was changed, is expired or is of another key is refused', async () => {
   const key = await generateKey('ed25519')
   const name = peerIdBytes(key.publicKey)

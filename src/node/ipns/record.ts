@@ -59,7 +59,8 @@ export async function createRecord(key: PrivateKey, record: NewRecord): Promise<
     new Map<string, DagValue>([
       ['TTL', ttl],
       ['Value', value],
-      ['Sequence', record.sequence],
+      // The document has signed numbers, as in Kubo: above 2^63 they are below zero.
+      ['Sequence', BigInt.asIntN(64, record.sequence)],
       ['Validity', validity],
       ['ValidityType', EOL],
     ]),

@@ -18,20 +18,28 @@ export interface Listed {
   readonly cid: CID | undefined
 }
 
+/** What lies at a path of MFS: a folder, or a file, which has one entry: itself. */
+export interface Listing {
+  readonly type: 'file' | 'directory'
+  readonly entries: readonly Listed[]
+}
+
 /** Returns the entries of a folder of MFS in the folder's order, or the one of a file. `long` reads each of them. */
-export async function listMfs(node: Node, text: string, long: boolean, waiting: Waiting): Promise<Listed[]> {
+export async function listMfs(node: Node, text: string, long: boolean, waiting: Waiting): Promise<Listing> {
   const path = cleanMfsPath(text)
   const { tree } = await openMfs(node, waiting)
   const entry = await tree.get(path)
   if (entry.kind === 'file') {
     const name = nameOf(path)
-    if (!long) return [{ name, type: 'file', size: 0, cid: undefined }]
+    if (!long) return { type: 'file', entries: [{ name, type: 'file', size: 0, cid: undefined }] }
     const size = entry.unixfs === undefined ? entry.bytes.length : fileSizeOf(entry.unixfs)
-    return [{ name, type: 'file', size, cid: entry.cid }]
+    return { type: 'file', entries: [{ name, type: 'file', size, cid: entry.cid }] }
   }
   const links: PbLink[] = []
   for await (const link of entry.edit.entries()) links.push(link)
-  if (!long) return links.map(({ name }) => ({ name, type: 'file', size: 0, cid: undefined }))
+  if (!long) {
+    return { type: 'directory', entries: links.map(({ name }) => ({ name, type: 'file', size: 0, cid: undefined })) }
+  }
 
   const listed: Listed[] = []
   const blocks = node.blocks.getMany(
@@ -42,7 +50,7 @@ export async function listMfs(node: Node, text: string, long: boolean, waiting: 
     const link = links[listed.length]
     if (link !== undefined) listed.push({ name: link.name, cid: link.cid, ...describe(link.cid, bytes) })
   }
-  return listed
+  return { type: 'directory', entries: listed }
 }
 
 function describe(cid: CID, bytes: Uint8Array): Pick<Listed, 'type' | 'size'> {

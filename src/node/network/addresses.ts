@@ -47,7 +47,7 @@ export function parsePeer(text: string): PeerId {
   } catch (error) {
     // The library speaks of decoders that a program could pass.
     const reason = reasonOf(error).replace(/^Please pass a multibase decoder.*/, 'selected encoding not supported')
-    throw new Failure('usage', `failed to parse peer ID: ${text}: ${reason}`, { cause: error })
+    throw new Failure('usage', `failed to parse peer ID: invalid cid: ${reason}`, { cause: error })
   }
 }
 

@@ -4,6 +4,7 @@ import { Failure } from '../../contract/failure.ts'
 import type { Config } from '../../repo/roles.ts'
 import { memoryBudget } from '../memory-budget.ts'
 import { AddressFilters, ipOf } from './filters.ts'
+import type { Swarm } from './network.ts'
 import { durationAt, flagAt, numberAt, textAt, textsAt, valueAt } from './settings.ts'
 
 /** Inbound connections from one IPv4 address, and from one IPv6 network of 56 bits; loopback is free. */
@@ -88,13 +89,14 @@ export class ConnectionLimits implements Disposable {
     }
   }
 
-  usage(): Record<'connections' | 'streams' | 'dials', { used: number; max: number }> {
+  usage(): ReturnType<Swarm['resources']> {
     const connections = this.#libp2p?.getConnections() ?? []
-    const streams = connections.reduce((sum, connection) => sum + connection.streams.length, 0)
+    const streams = connections.flatMap(connection => connection.streams)
+    const inbound = streams.filter(({ direction }) => direction === 'inbound').length
     const { connectionsMax: max, dialsMax } = this.bounds
     return {
       connections: { used: connections.length, max },
-      streams: { used: streams, max: max * STREAMS_PER_CONNECTION_MAX },
+      streams: { used: streams.length, inbound, max: max * STREAMS_PER_CONNECTION_MAX },
       dials: { used: this.#libp2p?.getDialQueue().length ?? 0, max: dialsMax },
     }
   }

@@ -33,6 +33,7 @@ interface Insides {
   readonly routingTable: EventTarget & {
     readonly size: number
     readonly kb: { readonly localPeer?: Contact; toIterable(): Iterable<Contact> }
+    readonly closestPeerTagger: { refreshInterval: number; updatePeerTags(): Promise<void> }
   }
   readonly providers: {
     addProvider(cid: CID, provider: PeerId): Promise<void>
@@ -57,6 +58,8 @@ const PROTOCOLS: Readonly<Record<DhtName, string>> = { wan: '/ipfs/kad/1.0.0', l
 const MESSAGES_WITH_HASH = ['ADD_PROVIDER', 'GET_PROVIDERS']
 /** The library would provide again by itself what it has provided once; providing.ts does that. */
 const NEVER_MS = 2 ** 31 - 1
+/** The closest peers are looked up so long after one was met. */
+const TAG_DELAY_MS = 5_000
 const RAW = 0x55
 /** For so long the addresses of a peer are not stored again, and of so many peers. */
 const TOLD_MS = 60_000
@@ -83,6 +86,7 @@ export function dhtService(options: DhtOptions): Services[string] {
     if (!hasPing(own)) throw new Error('the DHT needs the service "ping" of libp2p')
     const dht = make(own)
     if (hasInsides(dht)) {
+      tagWhenMet(dht)
       storeAddressesOnce(dht)
       acceptEveryHash(dht)
     }
@@ -138,6 +142,22 @@ function hasPing(components: Components): components is Components & DhtComponen
 
 function hasInsides(dht: object): dht is Dht {
   return 'routingTable' in dht && 'providers' in dht && 'rpc' in dht && 'findProviders' in dht
+}
+
+/** The library looks every five seconds whether other peers are the closest now: here after one was met. */
+function tagWhenMet({ routingTable }: Dht): void {
+  const { closestPeerTagger } = routingTable
+  closestPeerTagger.refreshInterval = NEVER_MS
+  let isDue = false
+  const tag = (): void => {
+    isDue = false
+    // A peer may have been forgotten meanwhile.
+    void closestPeerTagger.updatePeerTags().catch(() => undefined)
+  }
+  routingTable.addEventListener('peer:ping', () => {
+    if (!isDue) setTimeout(tag, TAG_DELAY_MS).unref()
+    isDue = true
+  })
 }
 
 /**

@@ -14,6 +14,7 @@ import { widenWindow } from './muxer.ts'
 import type { BitswapView, ExchangeOptions, Routing } from './network.ts'
 import type { Part, PartContext } from './parts.ts'
 import { providerSearch } from './provider-search.ts'
+import { rubbish } from './rubbish.ts'
 import { flagAt } from './settings.ts'
 import { resolveTargets } from './targets.ts'
 
@@ -53,11 +54,14 @@ class LibExchange implements NetworkExchange, AsyncDisposable {
     this.#context = context
     this.#routing = routing
     this.#blocks = storingBlocks(node.repo)
+    const collecting = identity === 'repo' ? rubbish() : undefined
     this.#bitswap = new Bitswap({
       blocks: this.#blocks,
       connectionTo: peer => bestConnection(libp2p.getConnections(peerIdFromString(peer))),
       serves: (identity === 'repo' || serves !== undefined) && flagAt(config, 'Bitswap.ServerEnabled', true),
+      onBytes: collecting === undefined ? undefined : bytes => collecting.received(bytes),
       mayServe: identity === 'repo' ? undefined : serves,
+      onOpenWants: () => this.#watch(),
     })
     this.bitswap = this.#bitswap
   }
@@ -73,21 +77,19 @@ class LibExchange implements NetworkExchange, AsyncDisposable {
     libp2p.addEventListener('peer:connect', this.#onConnect)
     libp2p.addEventListener('peer:disconnect', this.#onDisconnect)
     for (const peer of libp2p.getPeers()) this.#bitswap.connected(peer.toString())
-    if (libp2p.getPeers().length > 0) this.#watch()
   }
 
-  /** Looks now and then for what others have stored meanwhile, while there is a peer that may wait for it. */
+  /** Looks now and then for what others have stored meanwhile, while there is a peer that waits for it. */
   #watch(): void {
-    const { libp2p, identity, node } = this.#context
+    const { identity, node } = this.#context
     if (identity !== 'repo' || this.#timer !== undefined) return
     let seen = ''
     this.#timer = setInterval(() => {
-      if (libp2p.getPeers().length === 0) {
+      if (!this.#bitswap.hasOpenWants) {
         clearInterval(this.#timer)
         this.#timer = undefined
         return
       }
-      if (!this.#bitswap.hasOpenWants) return
       const before = seen
       seen = node.repo.changes()
       if (before !== seen) void this.#bitswap.lookAgain()
@@ -105,7 +107,6 @@ class LibExchange implements NetworkExchange, AsyncDisposable {
 
   readonly #onConnect = ({ detail }: CustomEvent<PeerId>): void => {
     this.#bitswap.connected(detail.toString())
-    this.#watch()
   }
 
   readonly #onDisconnect = ({ detail }: CustomEvent<PeerId>): void => this.#bitswap.disconnected(detail.toString())

@@ -66,7 +66,7 @@ function parseMask(text: string): Mask {
     if (bits > network.length * 8) throw new Error('too many bits')
     return { text: `/${name}/${ip}/ipcidr/${bits}`, network, bits }
   } catch (error) {
-    throw new Failure('usage', `invalid address filter: ${text}`, {
+    throw new Failure('usage', `invalid multiaddr-filter format: ${text}`, {
       hint: 'write it like /ip4/192.168.0.0/ipcidr/16',
       cause: error,
     })

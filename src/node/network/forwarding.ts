@@ -74,11 +74,14 @@ class Tunnels implements Forwarding, AsyncDisposable {
   }
 
   listeners(): ForwardedListener[] {
-    return [...this.#listeners.values()].map(({ protocol, listenAddress, targetAddress }) => ({
+    const all = [...this.#listeners.values()].map(({ protocol, listenAddress, targetAddress }) => ({
       protocol,
       listenAddress,
       targetAddress,
     }))
+    // Those of `p2p forward` first, as in Kubo.
+    const isForward = ({ targetAddress }: ForwardedListener): boolean => targetAddress.startsWith('/p2p/')
+    return [...all.filter(isForward), ...all.filter(listener => !isForward(listener))]
   }
 
   async closeListeners(filter: { protocol?: string; listenAddress?: string; targetAddress?: string }): Promise<number> {

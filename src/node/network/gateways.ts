@@ -1,6 +1,7 @@
 import type { CID } from 'multiformats/cid'
 import { Failure } from '../../contract/failure.ts'
 import type { Waiting } from '../../repo/roles.ts'
+import { requestProblem } from '../fetch-bounded.ts'
 import { GatewayCars } from './gateway-cars.ts'
 
 /** So many requests to one gateway are under way at a time. */
@@ -218,8 +219,7 @@ async function bodyOf(response: Response, base: string): Promise<Uint8Array | un
 
 function failureOf(error: unknown, base: string): unknown {
   if (error instanceof Failure) return error
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-  const text = cause instanceof Error ? cause.message : String(cause)
   const isTimeout = error instanceof Error && error.name === 'TimeoutError'
+  const text = isTimeout ? 'timed out' : requestProblem(error)
   return new Failure(isTimeout ? 'timeout' : 'network', `${base}: ${text}`, { cause: error })
 }

@@ -5,6 +5,9 @@ import type { Components } from './parts.ts'
 /** Whoever connects to a peer wants something of it: that comes first. */
 const LATER_MS = 100
 const WAIT_MS = 1_000
+/** A peer that was too busy to answer in time is asked again: so often in all, and after a while. */
+const ASKED_MAX = 4
+const AGAIN_MS = 1_000
 
 /**
  * Asks peers who they are, as libp2p does, but a moment after they have connected, or when somebody wants to know. It is
@@ -28,7 +31,11 @@ export class Identifying {
   }
 
   #opened(connection: Connection): void {
-    const timer = setTimeout(() => this.#run(connection), LATER_MS)
+    this.#runIn(LATER_MS, connection, 1)
+  }
+
+  #runIn(ms: number, connection: Connection, count: number): void {
+    const timer = setTimeout(() => this.#run(connection, count), ms)
     timer.unref()
     this.#waiting.set(connection, timer)
   }
@@ -38,12 +45,16 @@ export class Identifying {
     this.#waiting.delete(connection)
   }
 
-  #run(connection: Connection): void {
+  #run(connection: Connection, count = 1): void {
     this.#closed(connection)
     if (this.#service === undefined || connection.status !== 'open') return
     const running = this.#service.identify(connection).then(
       () => undefined,
-      () => undefined, // It speaks the protocol badly or not at all: then nothing is known of it.
+      (error: unknown) => {
+        // It may speak the protocol badly or not at all: then nothing is known of it.
+        const isLate = error instanceof Error && error.name === 'TimeoutError'
+        if (isLate && count < ASKED_MAX && connection.status === 'open') this.#runIn(AGAIN_MS, connection, count + 1)
+      },
     )
     this.#running.set(connection, running)
     void running.finally(() => this.#running.delete(connection))

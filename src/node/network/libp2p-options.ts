@@ -88,7 +88,7 @@ export async function libp2pOptions(input: OptionsInput): Promise<Libp2pOptions>
     services: {
       identify: input.identifying.service(input.base.identity === 'repo'),
       identifyPush: identifyPush(),
-      ping: ping(),
+      ping: ping(input.base.left),
       ...services,
       ...input.services,
     },

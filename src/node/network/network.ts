@@ -108,7 +108,7 @@ export interface Swarm {
   /** Limits and their use. */
   resources(): {
     connections: { used: number; max: number }
-    streams: { used: number; max: number }
+    streams: { used: number; inbound: number; max: number }
     dials: { used: number; max: number }
   }
 }
@@ -232,6 +232,8 @@ export interface Routing {
   closestPeers(peer: string, options?: RoutingOptions): AsyncIterable<PeerAddresses>
   /** Returns when this node has told others that it has a block; undefined: not that is known. */
   announced(cid: CID): Announced | undefined
+  /** Calls back, until the signal aborts, whenever a routing table takes a peer. */
+  onPeer(met: () => void, signal: AbortSignal): void
   /** The DHTs that are provided in, for whoever provides much. */
   keyspaces(): readonly KeyspaceNetwork<unknown>[]
   /** The routing tables, by name (`wan`, `lan`). */

@@ -4,6 +4,7 @@ import type { CID } from 'multiformats/cid'
 import type { Config } from '../../repo/roles.ts'
 import type { LogLevel } from '../daemon-log.ts'
 import type { Node } from '../node.ts'
+import type { LeftPeers } from './left-peers.ts'
 
 /** What is known before libp2p is made: with it a part says which services of libp2p it needs. */
 export interface PartBase {
@@ -14,6 +15,7 @@ export interface PartBase {
   readonly identity: 'repo' | 'ephemeral'
   /** Says which blocks an ephemeral node gives to others; undefined: it listens nowhere, and gives none. */
   readonly serves?: ((cid: CID) => boolean) | undefined
+  readonly left: LeftPeers
   /** Aborts when the network is to end, before it is closed. */
   readonly signal: AbortSignal
   /** Does work that the node need not wait for when it starts: once it is ready, or at once when it is. */

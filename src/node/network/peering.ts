@@ -22,7 +22,7 @@ export function createPeering(context: PartContext): Part<Peering> {
 }
 
 interface Kept {
-  readonly addresses: Set<string>
+  addresses: readonly string[]
   delayMs: number
   timer: NodeJS.Timeout | undefined
   dialling: boolean
@@ -82,11 +82,12 @@ class KeptPeers implements Peering, AsyncDisposable {
   #keep(peer: string, addresses: readonly string[]): void {
     const known = this.#peers.get(peer)
     if (known !== undefined) {
-      for (const address of addresses) known.addresses.add(address)
+      // As in Kubo the addresses that are told last are those that count.
+      known.addresses = [...new Set(addresses)]
       return
     }
     if (this.#peers.size >= PEERS_MAX) return
-    const kept = { addresses: new Set(addresses), delayMs: DELAY_FIRST_MS, timer: undefined, dialling: false }
+    const kept = { addresses: [...new Set(addresses)], delayMs: DELAY_FIRST_MS, timer: undefined, dialling: false }
     this.#peers.set(peer, kept)
     this.#tag(peer, { value: TAG_VALUE })
   }

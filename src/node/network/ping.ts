@@ -3,6 +3,7 @@ import type { Ping, PingComponents } from '@libp2p/ping'
 import { Failure } from '../../contract/failure.ts'
 import type { Waiting } from '../../repo/roles.ts'
 import { dialFailure } from './dial-failure.ts'
+import type { LeftPeers } from './left-peers.ts'
 import { whenEnded } from './stream-end.ts'
 
 /** https://github.com/libp2p/specs/blob/master/ping/ping.md */
@@ -17,9 +18,9 @@ const IDLE_MS = 60_000
 
 /**
  * Returns the ping service of libp2p. That of `@libp2p/ping` takes what comes in faster than it goes out into memory,
- * without a limit: here a peer that does not read its answers is not read from.
+ * without a limit: here a peer that does not read its answers is not read from. It does not dial peers that were left.
  */
-export function ping(): (components: PingComponents) => Ping & Startable {
+export function ping(left: LeftPeers): (components: PingComponents) => Ping & Startable {
   return ({ registrar, connectionManager }) => ({
     ...{ [serviceCapabilities]: ['@libp2p/ping'] },
     start: async () =>
@@ -28,7 +29,11 @@ export function ping(): (components: PingComponents) => Ping & Startable {
         runOnLimitedConnection: true,
       }),
     stop: async () => await registrar.unhandle(PROTOCOL),
-    ping: async (peer, options = {}) => await pingOnce(await connectionManager.openConnection(peer, options), options),
+    ping: async (peer, options = {}) => {
+      // The DHT pings a new peer before it takes it into its table. One that was disconnected meanwhile stays so.
+      if (left.has(peer)) throw new Failure('network', `ping to ${peer} failed: disconnected`)
+      return await pingOnce(await connectionManager.openConnection(peer, options), options)
+    },
   })
 }
 

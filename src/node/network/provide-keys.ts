@@ -1,7 +1,8 @@
 import { CID } from 'multiformats/cid'
 import { Failure } from '../../contract/failure.ts'
 import { MFS_ROOT_KEY, type Repo, type Waiting } from '../../repo/roles.ts'
-import { visitDag } from '../dag-walk.ts'
+import { CidSet } from '../cid-set.ts'
+import { visitBytes, visitDag } from '../dag-walk.ts'
 import { HashSet } from '../hash-set.ts'
 import type { ProvideSource } from './provide-settings.ts'
 
@@ -18,7 +19,7 @@ export async function* provideKeys(
     return
   }
   const met = new HashSet()
-  const seen = new Set<string>()
+  const seen = new CidSet(visitBytes)
   if (sources.has('mfs')) {
     const root = await repo.values.get(MFS_ROOT_KEY)
     if (root !== undefined) yield* unmet(dagHere(repo, CID.decode(root), { ...options, seen }), met)
@@ -34,7 +35,7 @@ export async function* provideKeys(
 export async function* dagHere(
   { blocks }: Pick<Repo, 'blocks'>,
   root: CID,
-  options: Waiting & { readonly seen?: Set<string> } = {},
+  options: Waiting & { readonly seen?: CidSet } = {},
 ): AsyncIterable<CID> {
   try {
     for await (const { cid } of visitDag(blocks, [root], options)) yield cid

@@ -3,6 +3,7 @@ import type { CID } from 'multiformats/cid'
 import { Failure } from '../../contract/failure.ts'
 import { clearQueue } from '../provide-clear.ts'
 import { PROVIDE_QUEUE_KEY, queuedProvides } from '../provide-queue.ts'
+import { BackOff } from './back-off.ts'
 import type { BitswapView, ProvideStat, Providing, Routing } from './network.ts'
 import type { Part, PartContext } from './parts.ts'
 import { dagHere, provideKeys } from './provide-keys.ts'
@@ -18,10 +19,8 @@ const STRATEGY_KEY = '/local/reprovide/strategy'
 const LOOK_PERIOD_MS = 1_000
 /** Without peers, and between two rounds of providing again, nothing is looked for more often than this. */
 const REST_PERIOD_MS = 60_000
-const RETRY_MIN_MS = 1_000
 /** The first peer is left in peace for so long: whoever has connected to it wants something of it. */
 const SETTLE_MS = 1_500
-const RETRY_MAX_MS = 5 * 60_000
 const PROVIDE_TIMEOUT_MS = 60_000
 /** Between two keys that are provided again by themselves, at most. */
 const PACE_MAX_MS = 1_000
@@ -53,6 +52,8 @@ export async function createProviding(
   return provider
 }
 
+type Work = 'provide' | 'reprovide'
+
 class Provider implements Providing {
   readonly #context: PartContext
   readonly #routing: Routing
@@ -60,8 +61,8 @@ class Provider implements Providing {
   readonly #settings: ProvideSettings
   readonly #startedAt = Date.now()
   readonly #sleepers = new Set<() => void>()
-  #retryMs = RETRY_MIN_MS
-  #retryAt = 0
+  /** Each kind of work has its own: what one has met in vain must not make the other wait. */
+  readonly #backOffs: Readonly<Record<Work, BackOff>> = { provide: new BackOff(), reprovide: new BackOff() }
   #connectedSince: number | undefined
   #counts = { provided: 0, records: 0, failed: 0, reprovided: 0, ongoing: 0, reproviding: 0, durationMs: 0 }
   #sweeps: readonly Sweep<unknown>[] = []
@@ -89,10 +90,13 @@ class Provider implements Providing {
     const onConnect = (): void => {
       const isFirst = this.#connectedSince === undefined
       this.#connectedSince ??= Date.now()
-      const soon = Date.now() + SETTLE_MS
-      this.#retryAt = isFirst ? soon : Math.min(this.#retryAt, soon)
+      for (const backOff of Object.values(this.#backOffs)) backOff.retry(Date.now() + SETTLE_MS, isFirst)
       this.#rouse()
     }
+    // A peer is in no table before it has said what it speaks: what was tried earlier has failed for want of it.
+    this.#routing.onPeer(() => {
+      for (const backOff of Object.values(this.#backOffs)) backOff.retry(Date.now() + SETTLE_MS, false)
+    }, signal)
     const onDisconnect = (): void => {
       if (libp2p.getConnections().length === 0) this.#connectedSince = undefined
     }
@@ -121,7 +125,7 @@ class Provider implements Providing {
   }
 
   wake(): void {
-    this.#retryAt = 0
+    for (const backOff of Object.values(this.#backOffs)) backOff.retry(0, false)
     this.#rouse()
   }
 
@@ -179,7 +183,7 @@ class Provider implements Providing {
   }
 
   /** Does a piece of work again and again, seldom while it may rest, until the network ends. What goes wrong is logged. */
-  async #forever(name: string, mayRest: () => boolean, work: () => Promise<void>): Promise<void> {
+  async #forever(name: Work, mayRest: () => boolean, work: () => Promise<void>): Promise<void> {
     const { signal, log } = this.#context
     while (!signal.aborted) {
       try {
@@ -187,7 +191,7 @@ class Provider implements Providing {
       } catch (error) {
         if (signal.aborted) return
         log('provider', 'error', `${name}: ${error instanceof Error ? error.message : String(error)}`)
-        this.#delay()
+        this.#backOffs[name].delay()
       }
       await this.#sleep(mayRest() ? REST_PERIOD_MS : LOOK_PERIOD_MS)
     }
@@ -208,7 +212,7 @@ class Provider implements Providing {
 
   async #provideQueued(): Promise<void> {
     const { node, signal } = this.#context
-    if (!this.#mayTry()) return
+    if (!this.#mayTry('provide')) return
     const done = new Map<string, undefined>()
     let gathered: CID[] = []
     const provide = async (): Promise<void> => {
@@ -238,11 +242,11 @@ class Provider implements Providing {
         if (gathered.length >= TOGETHER_MIN) await finish()
       }
       await finish()
-      this.#retryMs = RETRY_MIN_MS
+      this.#backOffs.provide.reset()
     } catch (error) {
       // Nobody is there, most likely: what is in the queue waits.
       if (!(error instanceof Failure) || signal.aborted) throw error
-      this.#delay()
+      this.#backOffs.provide.delay()
     } finally {
       await forget()
     }
@@ -332,7 +336,7 @@ class Provider implements Providing {
   }
 
   async #sweepWhenDue(): Promise<void> {
-    if (!this.#mayTry()) return
+    if (!this.#mayTry('reprovide')) return
     for (const sweep of this.#sweeps) {
       await sweep.step()
       const { cycleEnd, cycleMs, cycleKeys } = sweep.state
@@ -340,7 +344,7 @@ class Provider implements Providing {
       this.#last = { at: cycleEnd, durationMs: cycleMs, keys: cycleKeys }
       await this.#storeLast(cycleEnd)
     }
-    this.#retryMs = RETRY_MIN_MS
+    this.#backOffs.reprovide.reset()
   }
 
   async #storeLast(at: number): Promise<void> {
@@ -350,14 +354,14 @@ class Provider implements Providing {
   }
 
   async #reprovideWhenDue(): Promise<void> {
-    if (Date.now() < this.#dueAt() || !this.#mayTry()) return
+    if (Date.now() < this.#dueAt() || !this.#mayTry('reprovide')) return
     // Without a peer in a table nothing would come of it: the first to fail says so.
     const before = this.#counts.failed
     await this.#probe()
-    if (this.#counts.failed > before) this.#delay()
+    if (this.#counts.failed > before) this.#backOffs.reprovide.delay()
     else {
       await this.#reprovideAll(await this.#pace())
-      this.#retryMs = RETRY_MIN_MS
+      this.#backOffs.reprovide.reset()
     }
   }
 
@@ -403,13 +407,8 @@ class Provider implements Providing {
     }
   }
 
-  #mayTry(): boolean {
-    return Date.now() >= this.#retryAt && this.#context.libp2p.getConnections().length > 0
-  }
-
-  #delay(): void {
-    this.#retryAt = Date.now() + this.#retryMs
-    this.#retryMs = Math.min(2 * this.#retryMs, RETRY_MAX_MS)
+  #mayTry(work: Work): boolean {
+    return this.#backOffs[work].isOver && this.#context.libp2p.getConnections().length > 0
   }
 
   async #lastTime(): Promise<number | undefined> {

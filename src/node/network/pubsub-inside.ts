@@ -9,6 +9,10 @@ interface TimeCache {
   put(key: string): void
 }
 
+interface Sized {
+  readonly size: number
+}
+
 /** What of the library's gossipsub is used, or replaced, beyond what it declares. Its version is fixed. */
 export interface Inside extends GossipSub, Startable {
   readonly peers: Map<string, PeerId>
@@ -18,8 +22,16 @@ export interface Inside extends GossipSub, Startable {
   readonly control: Map<string, Pick<Control, 'graft' | 'prune'>>
   readonly gossip: Map<string, Control['ihave']>
   readonly idontwants: Map<string, Map<string, number>>
+  readonly mesh: Sized
+  readonly fanout: Sized
+  readonly backoff: Sized
   readonly seenCache: TimeCache
-  readonly gossipTracer: { deliverMessage(id: string, isDuplicate?: boolean): void }
+  readonly gossipTracer: Sized & { deliverMessage(id: string, isDuplicate?: boolean): void }
+  readonly score: {
+    readonly peerStats: Map<string, { readonly behaviourPenalty: number }>
+    background(): void
+    start(): void
+  }
   readonly mcache: {
     put(id: { msgId: Uint8Array; msgIdStr: string }, message: RpcMessage, isValidated: boolean): boolean
   }
@@ -29,6 +41,8 @@ export interface Inside extends GossipSub, Startable {
   handleReceivedMessage(source: PeerId, message: RpcMessage): Promise<void>
   handleReceivedRpc(peer: PeerId, rpc: Rpc): Promise<void>
   heartbeat(): Promise<void>
+  runHeartbeat(): void
+  removePeer(peer: PeerId): void
   piggybackControl(peer: string, rpc: Rpc, control: Pick<Control, 'graft' | 'prune'>): void
   piggybackGossip(peer: string, rpc: Rpc, ihave: Control['ihave']): void
   safeDispatchEvent(type: string, init: { readonly detail: unknown }): boolean
@@ -46,6 +60,8 @@ const FUNCTIONS = [
   'handleReceivedMessage',
   'handleReceivedRpc',
   'heartbeat',
+  'runHeartbeat',
+  'removePeer',
   'piggybackControl',
   'piggybackGossip',
   'safeDispatchEvent',
@@ -57,8 +73,24 @@ const FUNCTIONS = [
   'start',
   'stop',
 ] as const
-const MAPS = ['peers', 'topics', 'streamsInbound', 'streamsOutbound', 'control', 'gossip', 'idontwants'] as const
-const OBJECTS = { seenCache: ['has', 'put'], gossipTracer: ['deliverMessage'], mcache: ['put'] } as const
+const MAPS = [
+  'peers',
+  'topics',
+  'streamsInbound',
+  'streamsOutbound',
+  'control',
+  'gossip',
+  'idontwants',
+  'mesh',
+  'fanout',
+  'backoff',
+] as const
+const OBJECTS = {
+  seenCache: ['has', 'put'],
+  gossipTracer: ['deliverMessage'],
+  mcache: ['put'],
+  score: ['background', 'start'],
+} as const
 
 /** Returns the library's router from inside. Throws when it is not made as it is here expected to be. */
 export function insideOf(router: GossipSub): Inside {
@@ -74,6 +106,7 @@ function isInside(router: GossipSub): router is Inside {
   return (
     hasFunctions(router, FUNCTIONS) &&
     MAPS.every(name => Reflect.get(router, name) instanceof Map) &&
-    Object.entries(OBJECTS).every(([name, functions]) => hasFunctions(Reflect.get(router, name), functions))
+    Object.entries(OBJECTS).every(([name, functions]) => hasFunctions(Reflect.get(router, name), functions)) &&
+    Reflect.get(Reflect.get(router, 'score'), 'peerStats') instanceof Map
   )
 }

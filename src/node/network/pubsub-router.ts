@@ -5,6 +5,7 @@ import { keyOf } from '../../repo/blocks.ts'
 import type { PubsubMessage } from './network.ts'
 import { type Author, Authors } from './pubsub-authors.ts'
 import { FrameReader } from './pubsub-frames.ts'
+import { Heartbeat, type Pace } from './pubsub-heartbeat.ts'
 import { type Inside, insideOf } from './pubsub-inside.ts'
 import { RPC_BYTES_MAX, seqnoBytes, topicBytes } from './pubsub-messages.ts'
 import type { PubsubSettings } from './pubsub-settings.ts'
@@ -48,6 +49,7 @@ export interface Published {
  */
 export class Router {
   readonly #inside: Inside
+  readonly #heart: Heartbeat
   readonly #hooks: RouterHooks
   readonly #authors = new Authors()
   readonly #own: Uint8Array
@@ -67,6 +69,10 @@ export class Router {
     const router = gossipsub(optionsOf(settings))(components)
     this.#inside = insideOf(router)
     if (settings.router === 'floodsub') router.protocols = [FLOODSUB]
+    this.#heart = new Heartbeat(
+      () => this.#beat(),
+      () => this.#pace(),
+    )
     router.addEventListener('gossipsub:heartbeat', () => hooks.heartbeat())
     this.#takeOver()
   }
@@ -80,15 +86,18 @@ export class Router {
   }
 
   async stop(): Promise<void> {
+    this.#heart.stop()
     await this.#inside.stop()
   }
 
   subscribe(topic: string): void {
     this.#inside.subscribe(topic)
+    this.#heart.wake()
   }
 
   unsubscribe(topic: string): void {
     this.#inside.unsubscribe(topic)
+    this.#heart.wake()
   }
 
   /** Returns the peers that speak pubsub. */
@@ -131,12 +140,31 @@ export class Router {
         if (!inside.streamsOutbound.has(peer) || !this.#hooks.send(peer, frame)) peers.delete(peer)
       }
     }
-    const beat = inside.heartbeat.bind(inside)
-    inside.heartbeat = async () => {
-      // Without peers, and without messages that are to be forgotten, there is nothing to keep in order.
-      if (inside.peers.size > 0 || inside.seenCache.size > 0) await beat()
-      else this.#hooks.heartbeat()
+    // Heartbeats, and the scores with them, go by our own timer.
+    inside.runHeartbeat = () => undefined
+    inside.score.start = () => undefined
+    const removePeer = inside.removePeer.bind(inside)
+    inside.removePeer = peer => {
+      removePeer(peer)
+      this.#heart.wake()
     }
+  }
+
+  async #beat(): Promise<void> {
+    const { score, peers, seenCache } = this.#inside
+    score.background()
+    // Without peers, and without messages that are to be forgotten, there is nothing else to keep in order.
+    if (peers.size > 0 || seenCache.size > 0) await this.#inside.heartbeat()
+    else this.#hooks.heartbeat()
+  }
+
+  #pace(): Pace {
+    const { peers, mesh, fanout, backoff, control, gossip, gossipTracer, score, seenCache } = this.#inside
+    if (peers.size > 0 && (mesh.size > 0 || fanout.size > 0)) return 'fast'
+    if (backoff.size > 0 || control.size > 0 || gossip.size > 0 || gossipTracer.size > 0) return 'fast'
+    for (const { behaviourPenalty } of score.peerStats.values()) if (behaviourPenalty > 0) return 'fast'
+    // Messages that were seen, and what is thought of peers that are gone, are forgotten in time.
+    return seenCache.size > 0 || score.peerStats.size > peers.size ? 'slow' : 'none'
   }
 
   #read(peer: PeerId, stream: Stream): void {
@@ -160,7 +188,10 @@ export class Router {
       // What cannot be read is passed over; the next frame may be better.
       return undefined
     }
-    if (rpc.subscriptions.length > 0 || rpc.control !== undefined) return this.#inside.handleReceivedRpc(peer, rpc)
+    if (rpc.subscriptions.length > 0 || rpc.control !== undefined) {
+      this.#heart.wake()
+      return this.#inside.handleReceivedRpc(peer, rpc)
+    }
     return this.#inside.acceptFrom(source) ? this.#takeAll(source, rpc.messages, 0) : undefined
   }
 
@@ -204,6 +235,7 @@ export class Router {
     // Another peer may have sent it while it was checked.
     if (author === undefined || this.#inside.seenCache.has(name)) return undefined
     this.#inside.seenCache.put(name)
+    this.#heart.wake()
     const { topic } = message
     if ((message.data?.length ?? 0) >= TOLD_BYTES_MIN) this.#inside.sendIDontWants(id, topic, source)
     const plain = toPlain(author.peer, message)
@@ -219,6 +251,7 @@ export class Router {
 
   #remember(id: Uint8Array, name: string, message: RpcMessage): void {
     this.#inside.seenCache.put(name)
+    this.#heart.wake()
     this.#inside.gossipTracer.deliverMessage(name)
     // For those who ask for it, having heard of it by gossip.
     this.#inside.mcache.put({ msgId: id, msgIdStr: name }, message, true)
@@ -248,6 +281,7 @@ export class Router {
     if (first === undefined || !this.#hooks.send(peer, first)) {
       if (control !== undefined) inside.control.set(peer, control)
       if (gossip !== undefined) inside.gossip.set(peer, gossip)
+      this.#heart.wake()
       return false
     }
     for (const frame of others) if (!this.#hooks.send(peer, frame)) break

@@ -12,6 +12,7 @@ import { type PubsubSettings, pubsubSettings } from './pubsub-settings.ts'
 import type { PubsubStreams } from './pubsub-streams.ts'
 import { forgetSequenceNumbers, ReplayGuard } from './replay-guard.ts'
 
+/** Sequence numbers are stored so long after a message came. */
 const SAVE_MS = 2_000
 /** The router keeps messages for some heartbeats, for those who ask again; meanwhile it takes no more than this. */
 const KEPT_BYTES_MAX = 64 * 1024 * 1024
@@ -189,6 +190,7 @@ class LazyPubsub implements Part<Pubsub>, RouterHooks {
     const { seqno } = message
     const number = Buffer.from(seqno.buffer, seqno.byteOffset, seqno.length).readBigUInt64BE()
     const isNew = this.#guard.accept(message.from, number)
+    this.#saving ??= setTimeout(() => void this.#save(), SAVE_MS).unref()
     if (isNew === true && !this.#checks.has(topic) && this.#hasRoom(topic)) {
       this.#keep(message.data.length)
       return 'accept'
@@ -247,7 +249,7 @@ class LazyPubsub implements Part<Pubsub>, RouterHooks {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true
-    clearInterval(this.#saving)
+    clearTimeout(this.#saving)
     const live = await this.#live?.catch(() => undefined)
     for (const queues of this.#subscribers.values()) for (const queue of queues) queue.close()
     for (const wake of this.#awaitHeartbeat) wake()
@@ -294,7 +296,6 @@ class LazyPubsub implements Part<Pubsub>, RouterHooks {
     const live = { router, streams, pace, forwards, sizes }
     this.#running = live
     await router.start()
-    this.#saving = setInterval(() => void this.#save(), SAVE_MS).unref()
     // Peers that were there before learn of it by identify; the router learns of them here.
     for (const connection of libp2p.getConnections()) {
       const known = await peerStore.get(connection.remotePeer).catch(() => undefined)
@@ -342,6 +343,7 @@ class LazyPubsub implements Part<Pubsub>, RouterHooks {
   }
 
   async #save(): Promise<void> {
+    this.#saving = undefined
     try {
       await this.#guard.save()
     } catch (error) {

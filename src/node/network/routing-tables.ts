@@ -21,7 +21,18 @@ export async function readTable(name: string, dht: Dht, libp2p: Libp2p): Promise
       lastQueriedMs: lastPing > 0 ? lastPing : undefined,
     })
   }
-  return { name, buckets }
+  return { name, buckets: folded(buckets, dht.k) }
+}
+
+/** As in Kubo the last bucket holds all that are nearer, until they are too many for one. */
+function folded<B extends { peers: unknown[] }>(buckets: B[], peersMax: number): B[] {
+  for (;;) {
+    const [before, last] = buckets.slice(-2)
+    if (before === undefined || last === undefined) return buckets
+    if (before.peers.length + last.peers.length > peersMax) return buckets
+    before.peers.push(...last.peers)
+    buckets.pop()
+  }
 }
 
 function commonBits(one: Uint8Array, other: Uint8Array): number {

@@ -18,7 +18,7 @@ import type {
 } from './network.ts'
 import type { Part, PartBase, PartContext, Services } from './parts.ts'
 import type { DirectProvider } from './provide-direct.ts'
-import { addressesOf, PROVIDER_EVENT, queryEvent } from './query-events.ts'
+import { addressesOf, isUntold, PROVIDER_EVENT, queryEvent } from './query-events.ts'
 import type { KeyspaceNetwork } from './regional-provider.ts'
 import { type Neighbour, placeOf } from './regions.ts'
 import { type Method, type RoutingSetup, routingSetup } from './routing-config.ts'
@@ -128,7 +128,7 @@ class CombinedRouting implements Routing {
     const sources = [
       ...here,
       ...(await this.#ready('find-providers', options)).map(
-        dht => (stop: AbortSignal) => providersOf(dht, cid, stop, options),
+        dht => (stop: AbortSignal) => providersOf(dht, cid, stop, event => this.#tell(event, options)),
       ),
       ...this.#routers('find-providers').map(
         router => (stop: AbortSignal) => router.findProviders(cid, { signal: stop }),
@@ -155,7 +155,8 @@ class CombinedRouting implements Routing {
     if (known !== undefined) return known
     const sources = [
       ...(await this.#ready('find-peers', options)).map(
-        dht => (stop: AbortSignal) => peersOf(dht.findPeer(peer, { signal: stop }), options),
+        dht => (stop: AbortSignal) =>
+          peersOf(dht.findPeer(peer, { signal: stop }), event => this.#tell(event, options)),
       ),
       ...this.#routers('find-peers').map(
         router =>
@@ -190,7 +191,7 @@ class CombinedRouting implements Routing {
     if (told !== undefined) return told
     let sent = 0
     for await (const event of dht.provide(cid, { signal: options.signal })) {
-      tell(event, options)
+      this.#tell(event, options)
       if (event.name === 'PEER_RESPONSE' && event.messageName === 'ADD_PROVIDER') sent += 1
     }
     direct?.learn(sent)
@@ -198,13 +199,14 @@ class CombinedRouting implements Routing {
   }
 
   async getValue(key: Uint8Array, options: RoutingOptions = {}): Promise<Uint8Array> {
+    const tell = (event: DhtEvent): void => this.#tell(event, options)
     const isName = isNameKey(key)
     let found: Uint8Array | undefined
     const sources = (await this.#ready('get-ipns', options)).map(
       dht =>
         async function* (stop: AbortSignal) {
           for await (const event of dht.get(key, { signal: stop })) {
-            tell(event, options)
+            tell(event)
             if (event.name === 'VALUE') yield event.value
           }
         },
@@ -221,12 +223,13 @@ class CombinedRouting implements Routing {
   }
 
   async *searchValue(key: Uint8Array, options: RoutingOptions & { countMax?: number } = {}): AsyncIterable<Uint8Array> {
+    const tell = (event: DhtEvent): void => this.#tell(event, options)
     let left = options.countMax === undefined || options.countMax === 0 ? Number.POSITIVE_INFINITY : options.countMax
     const sources = (await this.#ready('get-ipns', options)).map(
       dht =>
         async function* (stop: AbortSignal) {
           for await (const event of dht.get(key, { signal: stop })) {
-            tell(event, options)
+            tell(event)
             // Records in answers have been checked; the last event repeats the best of them, or is our own.
             if (event.name === 'PEER_RESPONSE' && event.record !== undefined) yield event.record.value
             if (event.name === 'VALUE') yield event.value
@@ -249,7 +252,7 @@ class CombinedRouting implements Routing {
     const ready = await this.#ready('put-ipns', options)
     const puts = ready.map(async dht => {
       for await (const event of dht.put(key, value, { signal: options.signal })) {
-        tell(event, options)
+        this.#tell(event, options)
         if (event.name === 'PEER_RESPONSE' && event.messageName === 'PUT_VALUE') taken += 1
       }
     })
@@ -287,7 +290,7 @@ class CombinedRouting implements Routing {
     if (dht === undefined) throw new Failure('network', NO_PEERS)
     for await (const event of dht.getClosestPeers(peer.toMultihash().bytes, { signal: options.signal })) {
       if (event.name === 'FINAL_PEER') yield addressesOf(event.peer)
-      else tell(event, options)
+      else this.#tell(event, options)
     }
   }
 
@@ -303,6 +306,13 @@ class CombinedRouting implements Routing {
     return {
       first: Math.min(...own.map(({ first }) => first)),
       last: Math.max(...own.map(({ last }) => last)),
+    }
+  }
+
+  onPeer(met: () => void, signal: AbortSignal): void {
+    for (const { routingTable } of this.#dhts.values()) {
+      routingTable.addEventListener('peer:add', met)
+      signal.addEventListener('abort', () => routingTable.removeEventListener('peer:add', met))
     }
   }
 
@@ -326,6 +336,14 @@ class CombinedRouting implements Routing {
     await this.#dialled
     await whenReady(dhts, this.#context, signal)
     return dhts.filter(dht => dht.routingTable.size > 0)
+  }
+
+  #tell(event: DhtEvent, { onEvent }: RoutingOptions): void {
+    if (onEvent === undefined) return
+    const { libp2p } = this.#context
+    const isConnected = (peer: string): boolean => libp2p.getConnections(parsePeer(peer)).length > 0
+    const told: QueryEvent | undefined = queryEvent(event)
+    if (told !== undefined && !isUntold(told, libp2p.peerId.toString(), isConnected)) onEvent(told)
   }
 
   #routers(method: Method): DelegatedRouter[] {
@@ -369,18 +387,21 @@ async function* providersOf(
   dht: Dht,
   cid: CID,
   signal: AbortSignal,
-  options: RoutingOptions,
+  tell: (event: DhtEvent) => void,
 ): AsyncIterable<PeerAddresses> {
   for await (const event of dht.findProviders(cid, { signal })) {
-    tell(event, options)
+    tell(event)
     if (event.name === 'PROVIDER') yield* event.providers.map(addressesOf)
   }
 }
 
-async function* peersOf(events: AsyncIterable<DhtEvent>, options: RoutingOptions): AsyncIterable<PeerAddresses> {
+async function* peersOf(
+  events: AsyncIterable<DhtEvent>,
+  tell: (event: DhtEvent) => void,
+): AsyncIterable<PeerAddresses> {
   for await (const event of events) {
     if (event.name === 'FINAL_PEER') yield addressesOf(event.peer)
-    else tell(event, options)
+    else tell(event)
   }
 }
 
@@ -404,12 +425,6 @@ function recordFrom(router: DelegatedRouter, key: Uint8Array): (stop: AbortSigna
 async function newest(_key: Uint8Array, one: Uint8Array, other: Uint8Array): Promise<Uint8Array> {
   const { compareRecords, parseRecord } = await import('../ipns/record.ts')
   return compareRecords(parseRecord(one), parseRecord(other)) >= 0 ? one : other
-}
-
-function tell(event: DhtEvent, { onEvent }: RoutingOptions): void {
-  if (onEvent === undefined) return
-  const told: QueryEvent | undefined = queryEvent(event)
-  if (told !== undefined) onEvent(told)
 }
 
 function isNameKey(key: Uint8Array): boolean {

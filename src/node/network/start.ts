@@ -13,6 +13,7 @@ import { createExchange } from './exchange.ts'
 import { AddressFilters } from './filters.ts'
 import { createForwarding } from './forwarding.ts'
 import { Identifying } from './identify-later.ts'
+import { LeftPeers } from './left-peers.ts'
 import { logText } from './libp2p-log.ts'
 import { agentVersion, identityKey, libp2pOptions } from './libp2p-options.ts'
 import { listenAddresses, withFreePorts } from './listen.ts'
@@ -54,6 +55,7 @@ export async function startNetwork(
     config,
     identity: options.identity,
     serves: options.serves,
+    left: new LeftPeers(),
     signal: closing.signal,
     later: work => waiting.add(work),
     log: (logger, level, text) => node.daemon?.log.write(logger, level, text),
@@ -132,6 +134,7 @@ async function startLibp2p(base: PartBase, { signal, onWarning }: StartOptions):
   if (components === undefined) throw new Error('libp2p made no services')
   limits.watch(libp2p)
   libp2p.addEventListener('connection:open', ({ detail }) => bandwidth.opened(detail))
+  libp2p.addEventListener('peer:connect', ({ detail }) => base.left.meet(detail))
   await libp2p.start()
   if (signal?.aborted === true) {
     await libp2p.stop()

@@ -9,6 +9,7 @@ import { dialFailure } from './dial-failure.ts'
 import { type AddressFilters, unreachableNetworks } from './filters.ts'
 import type { Identifying } from './identify-later.ts'
 import { roundTripMs } from './keep-alive.ts'
+import type { LeftPeers } from './left-peers.ts'
 import type { PeerAddresses, PeerConnection, PeerIdentity, Swarm } from './network.ts'
 import type { Components, PartContext } from './parts.ts'
 import { pingOnce } from './ping.ts'
@@ -45,18 +46,20 @@ class LibSwarm implements Swarm {
   readonly #limits: ConnectionLimits
   readonly #identifying: Identifying
   readonly #unreachable = unreachableNetworks()
+  readonly #left: LeftPeers
   readonly #closing: AbortSignal
   readonly #connected: (peer: string) => void
   /** What is about to be stored. */
   readonly #storing = new Set<Promise<void>>()
 
-  constructor({ libp2p, components, signal }: PartContext, roles: SwarmRoles) {
+  constructor({ libp2p, components, left, signal }: PartContext, roles: SwarmRoles) {
     this.#libp2p = libp2p
     this.#components = components
     this.#filters = roles.filters
     this.#limits = roles.limits
     this.#identifying = roles.identifying
     this.#connected = roles.connected
+    this.#left = left
     this.#closing = signal
   }
 
@@ -91,7 +94,7 @@ class LibSwarm implements Swarm {
 
   async connect(text: string, { signal }: Waiting = {}): Promise<string> {
     const { peer, address } = parseTarget(text)
-    this.#refuseSelf(peer, 'connect to')
+    if (this.#libp2p.peerId.equals(peer)) throw new Failure('failed', 'failed to dial: dial to self attempted')
     if (address === undefined) await this.#dial(peer, signal)
     else if (this.#libp2p.getConnections(peer).length === 0) await this.#dialAt(peer, address, signal)
     this.#afterwards(async () => {
@@ -125,6 +128,7 @@ class LibSwarm implements Swarm {
     if (wanted.length === 0) throw new Failure('failed', 'conn not found')
     await Promise.all(this.#storing)
     await this.#libp2p.peerStore.merge(peer, { tags: { 'user-connect': undefined } })
+    if (wanted.length === connections.length) this.#left.leave(peer)
     for (const connection of wanted) await closeConnection(connection, signal)
     return peer.toString()
   }
@@ -168,7 +172,7 @@ class LibSwarm implements Swarm {
 
   async ping(text: string, { signal }: Waiting = {}): Promise<number> {
     const peer = parsePeer(text)
-    this.#refuseSelf(peer, 'ping')
+    if (this.#libp2p.peerId.equals(peer)) throw new Failure('usage', 'cannot ping self')
     return await pingOnce(await this.#dial(peer, signal), { signal })
   }
 
@@ -253,7 +257,7 @@ class LibSwarm implements Swarm {
     try {
       return await dial(signal)
     } catch (error) {
-      throw dialFailure(`failed to dial ${peer}`, error)
+      throw dialFailure(`failed to dial: failed to dial ${peer}`, error)
     }
   }
 
@@ -277,10 +281,6 @@ class LibSwarm implements Swarm {
       if (error instanceof Error && error.name === 'NotFoundError') return undefined
       throw error
     }
-  }
-
-  #refuseSelf(peer: PeerId, verb: string): void {
-    if (this.#libp2p.peerId.equals(peer)) throw new Failure('usage', `cannot ${verb} self`)
   }
 }
 

@@ -1,4 +1,5 @@
 import { defineCommand } from '../../../contract/command.ts'
+import { Failure } from '../../../contract/failure.ts'
 import { argument } from '../../../contract/params.ts'
 
 export const namePubsubCancel = defineCommand({
@@ -17,7 +18,12 @@ export const namePubsubCancel = defineCommand({
       import('../../../node/ipns/name.ts'),
     ])
     const { cancel } = await followedNames(node, { signal })
-    yield { Canceled: cancel(parseName(input.name)) }
+    try {
+      yield { Canceled: cancel(parseName(input.name)) }
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error
+      throw new Failure('usage', `not a valid IPNS name: ${error.message}`, { badRequest: true, cause: error })
+    }
   },
   async render(outputs, { out }) {
     for await (const { Canceled } of outputs) await out.write(Canceled ? 'canceled\n' : 'no subscription\n')

@@ -22,10 +22,14 @@ export interface BitswapOptions {
   readonly blocks: Pick<Blocks, 'stat' | 'get' | 'put'>
   /** The direct connection to a peer, if there is one. */
   readonly connectionTo: (peer: string) => Connection | undefined
+  /** Is told how many bytes have come in. */
+  readonly onBytes?: ((bytes: number) => void) | undefined
   /** False: wants of others are not answered. */
   readonly serves: boolean
   /** Returns true for what others may have; undefined: all that is here. */
   readonly mayServe?: ((cid: CID) => boolean) | undefined
+  /** Is told when a peer wants something that is not here. */
+  readonly onOpenWants?: (() => void) | undefined
 }
 
 interface Counts {
@@ -63,6 +67,7 @@ export class Bitswap {
     this.#server = new BitswapServer({
       blocks: options.blocks,
       mayServe: options.mayServe,
+      onOpenWants: options.onOpenWants,
       onSent: (peer, cids, bytes) => {
         const blocks = cids.length
         const counts = this.#countsOf(peer)
@@ -195,6 +200,7 @@ export class Bitswap {
 
   /** Returns a promise when the sender is to be held back until it settles. */
   #receive(peer: string, bytes: Uint8Array): Promise<void> | undefined {
+    this.#options.onBytes?.(bytes.length)
     const message = decodeMessage(bytes)
     this.#total.messages += 1
     this.#countsOf(peer).exchanged += 1

@@ -77,11 +77,17 @@ async function settled(): Promise<void> {
 }
 
 test('a block that is here is sent, one that is not is denied to whoever asked for that, and comes later', async () => {
-  const { blocks, server, way, sent, receive } = setUp()
+  let told = 0
+  const onOpenWants = (): void => {
+    told += 1
+  }
+  const { blocks, server, way, sent, receive } = setUp({ onOpenWants })
   const [here, later] = [await blockOf(2_000, 1), await blockOf(3_000, 2)]
   await blocks.put(here.cid, here.bytes)
-  await receive([want(here.cid), want(later.cid)])
-  assert.deepEqual([way.blocks, way.presences], [[2_000], [false]])
+  await receive([want(here.cid)])
+  assert.deepEqual([way.blocks, told], [[2_000], 0])
+  await receive([want(later.cid)])
+  assert.deepEqual([way.blocks, way.presences, told], [[2_000], [false], 1])
   assert.deepEqual(server.wantlist('p').map(String), [String(later.cid)])
   assert.equal(server.hasOpenWants, true)
   await blocks.put(later.cid, later.bytes)

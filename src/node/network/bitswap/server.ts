@@ -58,6 +58,10 @@ class PeerServer {
     this.sender = sender
   }
 
+  get hasOpenWants(): boolean {
+    return this.wants.size > this.queued.size
+  }
+
   get queuedBytes(): number {
     let bytes = 0
     for (const task of this.tasks) if (task.answer === 'block') bytes += task.size
@@ -70,6 +74,8 @@ export interface ServerOptions {
   /** Returns true for what others may have; undefined: all that is here. */
   readonly mayServe?: ((cid: CID) => boolean) | undefined
   readonly onSent: (peer: string, cids: readonly CID[], bytes: number) => void
+  /** Is told when somebody wants something that is not here. */
+  readonly onOpenWants?: (() => void) | undefined
 }
 
 /** Answers the wants of peers: at once with what is here, and later when it comes. */
@@ -90,7 +96,7 @@ export class BitswapServer {
 
   /** True while somebody wants something that was not here. */
   get hasOpenWants(): boolean {
-    for (const peer of this.#peers.values()) if (peer.wants.size > peer.queued.size) return true
+    for (const peer of this.#peers.values()) if (peer.hasOpenWants) return true
     return false
   }
 
@@ -110,6 +116,7 @@ export class BitswapServer {
     }
     fresh.sort((a, b) => b.priority - a.priority)
     await this.#answer(peer, fresh)
+    this.#tellOpenWants(peer)
     this.#send(id, peer)
   }
 
@@ -220,6 +227,10 @@ export class BitswapServer {
     this.#peers.delete(id)
   }
 
+  #tellOpenWants(peer: PeerServer): void {
+    if (!peer.isClosed && peer.hasOpenWants) this.#options.onOpenWants?.()
+  }
+
   #send(id: string, peer: PeerServer): void {
     if (peer.isSending || peer.tasks.length === 0) return
     peer.isSending = true
@@ -228,6 +239,7 @@ export class BitswapServer {
         // The peer is lost, or took nothing for too long: it asks again when it comes back.
         peer.tasks.length = 0
         peer.queued.clear()
+        this.#tellOpenWants(peer)
       })
       .finally(() => {
         peer.isSending = false
@@ -281,6 +293,7 @@ export class BitswapServer {
       // What was sent is not wanted any longer; who hears DONT_HAVE still wants it when it comes.
       if (answer !== 'dont-have' && peer.wants.get(want.key) === want) peer.wants.delete(want.key)
     }
+    this.#tellOpenWants(peer)
     if (sent.length + presences.length === 0) return
     await peer.sender.send(encodeReply({ blocks: sent, presences, pendingBytes: peer.queuedBytes }))
     if (sent.length > 0) {
