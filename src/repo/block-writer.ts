@@ -232,7 +232,7 @@ export class BlockWriter {
     const met = await this.#lookUp(blocks)
     if (met.length > 0) await this.#compare(met)
     const due = blocks.filter(isDue)
-    return due.length === 0 ? undefined : await this.#context.packs.append(due)
+    return due.length === 0 ? undefined : await this.#context.packs.append(due, moveTo)
   }
 
   /** Reads what was given back already: the bytes of a block that has to be written once more. */
@@ -345,6 +345,14 @@ function giveBack(block: Pending): void {
   block.bytes = undefined
   block.release?.()
   block.release = undefined
+}
+
+/** Takes note that the bytes lie in memory that is used again: its own is given back. */
+function moveTo(block: Pending, bytes: Uint8Array): void {
+  block.bytes = bytes
+  block.release?.()
+  // Whoever asks for the block gets a copy.
+  block.release = () => undefined
 }
 
 function byKey(a: Pending, b: Pending): number {

@@ -9,10 +9,15 @@ import type { Appended, OpenPack } from './pack-writer.ts'
  */
 export type DirectMode = 'measured' | 'always' | 'never'
 
+/** Says that the bytes of a block lie elsewhere, until the append is done; `bytes` of the block is to be set to them. */
+export type Moved<T extends Appended> = (block: T, bytes: Uint8Array) => void
+
 /** What is written around the cache begins at a multiple of this, is as long as one, and lies in memory at one. */
 const PAGE_BYTES = 4096
-/** A batch of 1 MiB, and what it begins with, is one write. */
+/** A batch of 4 MiB, with what stands before its blocks, is one write. */
 const STAGE_BYTES = 4 * 1024 * 1024 + 60 * 1024
+/** So much of a batch is timed: on a slow disk nothing else goes on here meanwhile. */
+const TIMED_BYTES_MAX = 1024 * 1024
 /** Room behind the stage for what stands before a block. */
 const HEAD_BYTES_MAX = PAGE_BYTES
 
@@ -43,32 +48,51 @@ export class DirectWrites {
     if (this.#isPossible === false) return false
     let bytes = 0
     for (const block of blocks) bytes += block.bytes.length
-    if (!this.#rule.takes(bytes)) return false
+    if (!this.#rule.takes(bytes)) {
+      // Something large has ended: it is not worth its memory until the next one.
+      this.#stage = undefined
+      this.#staged = undefined
+      return false
+    }
     this.#isPossible ??= DIRECT_FILE_SYSTEMS.has(statfsSync(this.#folder).type)
     return this.#isPossible
   }
 
   /**
    * Appends blocks to a pack and sets their places; returns false when that has to be done through the cache, with
-   * nothing changed. Until it is cut the file ends with zeros behind the last block, up to the end of the page.
+   * nothing changed. Until it is cut the file ends with zeros behind the last block, up to the end of the page. `moved`
+   * is told where the bytes of a block lie from now on, and once more should the write fail.
    */
-  async write(pack: OpenPack, blocks: readonly Appended[]): Promise<boolean> {
+  async write<T extends Appended>(pack: OpenPack, blocks: readonly T[], moved: Moved<T> | undefined): Promise<boolean> {
+    const wasMoved: T[] = []
+    const move = (block: T, bytes: Uint8Array): void => {
+      wasMoved.push(block)
+      moved?.(block, bytes)
+    }
     try {
       const fd = this.#open(pack)
       if (fd === undefined) return false
       this.#stage ??= pagesOf(STAGE_BYTES + HEAD_BYTES_MAX)
       pack.padded = true
-      await this.#writeTo(pack, fd, this.#stage, blocks)
+      await this.#writeTo(pack, fd, this.#stage, blocks, move)
       return true
     } catch (error) {
       this.#staged = undefined
+      // The stage is used again, and these have to be written again.
+      for (const block of wasMoved) moved?.(block, block.bytes.slice())
       if (!isRefusal(error)) throw error
       this.#isPossible = false
       return false
     }
   }
 
-  async #writeTo(pack: OpenPack, fd: number, stage: Buffer, blocks: readonly Appended[]): Promise<void> {
+  async #writeTo<T extends Appended>(
+    pack: OpenPack,
+    fd: number,
+    stage: Buffer,
+    blocks: readonly T[],
+    move: Moved<T>,
+  ): Promise<void> {
     let used = this.#stageLastPage(pack, stage)
     let base = pack.end - used
     this.#staged = undefined
@@ -91,12 +115,14 @@ export class DirectWrites {
       if (used >= STAGE_BYTES) await drain()
     }
     const end = base + used
+    setPlaces(pack, blocks)
+    // Their own memory can be used again while the disk is at work, unless a part of them has left the stage.
+    if (end - pack.end <= used) for (const block of blocks) moveToStage(block, stage, base, move)
     const padded = Math.ceil(used / PAGE_BYTES) * PAGE_BYTES
     stage.fill(0, used, padded)
     await this.#writeStage(fd, stage, padded, base)
     stage.copyWithin(0, used - (used % PAGE_BYTES), used)
     this.#staged = { pack, end }
-    setPlaces(pack, blocks)
     pack.unflushed += end - pack.end
     pack.end = end
   }
@@ -114,13 +140,13 @@ export class DirectWrites {
   }
 
   async #writeStage(fd: number, stage: Buffer, length: number, position: number): Promise<void> {
-    const isTimed = this.#mode === 'measured' && this.#rule.asksTime
-    const begin = performance.now()
-    for (let done = 0; done < length; ) {
-      const [rest, at] = [length - done, position + done]
-      done += isTimed ? writeSync(fd, stage, done, rest, at) : await writePart(fd, stage, done, rest, at)
+    let done = 0
+    if (this.#mode === 'measured' && this.#rule.asksTime) {
+      const begin = performance.now()
+      done = writeSync(fd, stage, 0, Math.min(length, TIMED_BYTES_MAX), position)
+      this.#rule.wrote(done, performance.now() - begin)
     }
-    if (isTimed) this.#rule.wrote(length, performance.now() - begin)
+    while (done < length) done += await writePart(fd, stage, done, length - done, position + done)
   }
 
   #open(pack: OpenPack): number | undefined {
@@ -142,6 +168,13 @@ function pagesOf(bytes: number): Buffer {
 function isRefusal(error: unknown): boolean {
   const code = errorCode(error)
   return code === 'EINVAL' || code === 'ENOTSUP' || code === 'EOPNOTSUPP'
+}
+
+function moveToStage<T extends Appended>(block: T, stage: Buffer, base: number, move: Moved<T>): void {
+  const { place } = block
+  // No Buffer: `slice` of one is no copy.
+  if (place !== undefined)
+    move(block, new Uint8Array(stage.buffer, stage.byteOffset + place.offset - base, place.length))
 }
 
 function setPlaces(pack: OpenPack, blocks: readonly Appended[]): void {

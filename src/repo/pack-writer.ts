@@ -12,7 +12,7 @@ import {
 } from 'node:fs'
 import type { CID } from 'multiformats/cid'
 import { errorCode, systemFailure } from '../contract/failure.ts'
-import { type DirectMode, DirectWrites } from './direct-writes.ts'
+import { type DirectMode, DirectWrites, type Moved } from './direct-writes.ts'
 import { syncFolder } from './durable.ts'
 import { type Layout, packFile, packId, packIdFromName, packRange, packSlot } from './layout.ts'
 import { PACK_HEADER, sectionHeadLength, writeSectionHead } from './pack-format.ts'
@@ -112,20 +112,24 @@ export class PackWriter implements AsyncDisposable {
     this.#direct = new DirectWrites(layout.packs, durable ? directWrites : 'never')
   }
 
-  /** Appends blocks, sets their places, and returns the pack that they are in. Flush and commit are still to come. */
-  append(blocks: readonly Appended[]): Promise<OpenPack> {
-    const appended = this.#appended.then(() => this.#append(blocks))
+  /**
+   * Appends blocks, sets their places, and returns the pack that they are in. Flush and commit are still to come. With
+   * `moved` the memory of blocks may be free before.
+   */
+  append<T extends Appended>(blocks: readonly T[], moved?: Moved<T>): Promise<OpenPack> {
+    const appended = this.#appended.then(() => this.#append(blocks, moved))
     // One after another: they share the end of a pack.
     this.#appended = appended.catch(() => undefined)
     return appended
   }
 
-  async #append(blocks: readonly Appended[]): Promise<OpenPack> {
+  async #append<T extends Appended>(blocks: readonly T[], moved: Moved<T> | undefined): Promise<OpenPack> {
     const pack = await this.#current()
     const before = pack.end
     pack.users++
     try {
-      if (!this.#direct.takes(blocks) || !(await this.#direct.write(pack, blocks))) await this.#write(pack, blocks)
+      if (!this.#direct.takes(blocks) || !(await this.#direct.write(pack, blocks, moved)))
+        await this.#write(pack, blocks)
       // What follows goes into another pack.
       if (pack.isFull) cutPadding(pack)
       return pack
