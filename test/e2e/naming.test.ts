@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { test } from 'node:test'
+import { after, before, test } from 'node:test'
 import { Daemon, KUBO } from './daemons.ts'
 import { ended, Place } from './program.ts'
 
@@ -26,6 +26,46 @@ async function fill(request: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const pieces: Uint8Array[] = []
   for await (const piece of request) pieces.push(piece)
   return Buffer.concat(pieces)
+}
+
+/** A daemon that was killed when it had published, and runs again; the last test sees what it has told another since. */
+let killed: Daemon | undefined
+let keeper: Daemon | undefined
+let told = { name: '', cid: '', validity: 0 }
+
+before(async () => {
+  killed = await Daemon.start({
+    base: BASE,
+    config: { 'Ipns.RepublishPeriod': '1m', 'Provide.Enabled': true, 'Provide.DHT.Interval': '1s' },
+  })
+  const cid = await killed.ok(['add', '-Q'], { input: 'provided by one that was killed\n' })
+  await using first = await Daemon.start({ base: BASE })
+  await killed.connect(first)
+  await killed.until(
+    ['provide', 'stat', '--enc=json'],
+    text => JSON.parse(text).Sweep.queues.pending_key_provides === 0,
+  )
+  const name = await killed.ok(['name', 'publish', '-Q', `/ipfs/${cid}`])
+  told = { name, cid, validity: await validityAt(first, name) }
+  await killed.kill('SIGKILL')
+  await killed.restart()
+  // One that has not heard of any of it.
+  keeper = await Daemon.start({ base: BASE })
+  await killed.connect(keeper)
+})
+
+after(async () => {
+  await killed?.[Symbol.asyncDispose]()
+  await keeper?.[Symbol.asyncDispose]()
+})
+
+/** Returns until when the newest record that a node finds is valid. */
+async function validityAt(node: Daemon, name: string): Promise<number> {
+  const record = JSON.parse(await node.ok(['routing', 'get', '--enc=json', `/ipns/${name}`])).Extra
+  const shown = await node.ok(['name', 'inspect', '--enc=json', '--dump=false'], {
+    input: Buffer.from(record, 'base64'),
+  })
+  return Date.parse(JSON.parse(shown).Entry.Validity)
 }
 
 test('a name that one node publishes is resolved by another, without a daemon, and after a restart', async () => {
@@ -240,4 +280,16 @@ test('Kubo resolves what is published here, and the other way round, over pubsub
     const verdict = JSON.parse(await kubo.ok(['name', 'inspect', `--verify=${key}`, '--enc=json'], { input: bytes }))
     assert.deepEqual(verdict.Validation, { Valid: true, Reason: '', Name: key }, type)
   }
+})
+
+test('who was killed publishes its names and provides its blocks again', async () => {
+  assert.ok(killed !== undefined && keeper !== undefined)
+  // A minute after the start, most of which the other tests have taken.
+  const deadline = Date.now() + 90_000
+  while ((await validityAt(keeper, told.name)) <= told.validity) assert.ok(Date.now() < deadline)
+  // What it has told the other one, that knows without it.
+  await killed.kill('SIGKILL')
+  assert.ok((await validityAt(keeper, told.name)) > told.validity)
+  assert.equal(await keeper.ok(['name', 'resolve', told.name]), `/ipfs/${told.cid}`)
+  assert.equal(await keeper.ok(['routing', 'findprovs', '-n', '1', told.cid]), killed.peer)
 })

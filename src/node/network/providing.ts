@@ -96,6 +96,8 @@ class Provider implements Providing {
     // A peer is in no table before it has said what it speaks: what was tried earlier has failed for want of it.
     this.#routing.onPeer(() => {
       for (const backOff of Object.values(this.#backOffs)) backOff.retry(Date.now() + SETTLE_MS, false)
+      // What is due rests while no table has a peer.
+      this.#rouse()
     }, signal)
     const onDisconnect = (): void => {
       if (libp2p.getConnections().length === 0) this.#connectedSince = undefined
