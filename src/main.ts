@@ -3,6 +3,7 @@ import { run } from './cli/run.ts'
 import { closedSink, descriptorSink } from './cli/sinks.ts'
 import { Failure } from './contract/failure.ts'
 import type { Io } from './contract/io.ts'
+import { compileSoon } from './contract/jit.ts'
 import { nameFromBytes } from './contract/surrogate-escape.ts'
 
 const STDIN_CHUNK_BYTES = 256 * 1024
@@ -78,18 +79,13 @@ function stopSignal(): AbortSignal {
   return controller.signal
 }
 
-/** Bun's settings of its JIT, where it runs us. */
-declare const Bun: { readonly unsafe: { setJITPolicy?(scale: number): void } } | undefined
-
 /** The executable is built with a JIT that hesitates (scripts/build-flags.mjs): after so much work more is worth compiling. */
 const SMALL_COMMAND_MS = 200
 
 function compileWhenItLasts(): void {
-  if (typeof Bun === 'undefined') return
-  const { unsafe } = Bun
   const look = (delayMs: number): void => {
     const { user, system } = process.cpuUsage()
-    if ((user + system) / 1000 >= SMALL_COMMAND_MS) unsafe.setJITPolicy?.(1)
+    if ((user + system) / 1000 >= SMALL_COMMAND_MS) compileSoon()
     // It waited, for the network or for its turn on a busy machine.
     else setTimeout(look, delayMs, 2 * delayMs).unref()
   }

@@ -3,6 +3,7 @@ import { setTimeout as later } from 'node:timers/promises'
 import type { Command } from '../contract/command.ts'
 import { Failure } from '../contract/failure.ts'
 import type { Globals } from '../contract/globals.ts'
+import { compileSoon } from '../contract/jit.ts'
 import type { Daemon } from '../node/daemon.ts'
 import type { Network } from '../node/network/network.ts'
 import type { Node } from '../node/node.ts'
@@ -79,6 +80,9 @@ export async function* runDaemon(options: DaemonOptions): AsyncGenerator<{ Messa
       await tellReady(options, lines)
       network?.settle()
       server.prepare()
+      compileSoon()
+      const { collectAtRest } = await import('../node/rest-collector.ts')
+      collectAtRest(env, stopped)
       if (options.enableGc) void collectRegularly(node, state, stopped)
       await aborted(stopped)
     } finally {

@@ -160,7 +160,7 @@ test('the launcher settles how the executable compiles and allocates, unless tha
     'BUN_JSC_forceRAMSize',
     'MIMALLOC_ALLOW_THP',
     'BUN_JSC_numberOfGCMarkers',
-    'BUN_GC_TIMER_INTERVAL',
+    'BUN_GC_TIMER_DISABLE',
   ]
   const told = names.map(name => `\${${name}-unset}`).join(' ')
   writeFileSync(place.path('dist/tsipfs'), `#!/bin/sh\necho "${told}"\n`, { mode: 0o755 })
@@ -178,7 +178,7 @@ test('the launcher settles how the executable compiles and allocates, unless tha
   ]) {
     assert.equal(settings(args), 'unset unset 1 unset unset')
   }
-  assert.equal(settings(['daemon']), 'unset unset unset 1 10000')
+  assert.equal(settings(['daemon']), 'unset unset unset 1 1')
   assert.equal(
     settings(['version'], { BUN_JSC_useFTLJIT: '1', BUN_JSC_forceRAMSize: '9', MIMALLOC_ALLOW_THP: '0' }),
     '1 9 0 unset unset',

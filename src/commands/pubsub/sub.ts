@@ -1,4 +1,5 @@
 import { defineCommand, type View } from '../../contract/command.ts'
+import { compileSoon } from '../../contract/jit.ts'
 import { argument, int, text } from '../../contract/params.ts'
 import type { MessageRecord } from '../_pubsub.ts'
 
@@ -55,6 +56,7 @@ export const pubsubSub = defineCommand({
   async render(outputs, view) {
     const { input } = view
     const { fromMultibase } = await import('../_pubsub.ts')
+    compileSoon()
     const messages = firstOf(outputs, input.count ?? Number.POSITIVE_INFINITY)
     if (input.format === 'json') return await renderList(messages, view)
     for await (const message of messages) {
