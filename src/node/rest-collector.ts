@@ -3,7 +3,7 @@ declare const Bun: { gc(isSynchronous: boolean): void } | undefined
 
 /** What starting has left behind is collected so long after. */
 const FIRST_MS = 1_000
-const LOOK_MS = 30_000
+const LOOK_MS = 10_000
 /** A program that is at rest allocates no more than this between two looks. */
 const REST_BYTES_MAX = 1024 * 1024
 /** So much more than after the last collection may be garbage that is worth another one. */
