@@ -108,3 +108,25 @@ test('numbers are written as Kubo writes them', () => {
   assert.equal(withCommas(1234.5, 1), '1,234.5')
   assert.equal(withCommas(2, 1), '2')
 })
+
+test('a cycle that is set for later has not begun: the one before it goes on', () => {
+  const begun = Date.now() - 60_000
+  const sweep = {
+    cycleStart: begun + SETTINGS.intervalMs,
+    cycleEnd: begun + 1_000,
+    cycleMs: 1_000,
+    cycleKeys: 3,
+    cycleRegions: 1,
+    regions: 1,
+    bits: 0,
+    peers: 1,
+    reached: 1,
+    regionPeers: 1,
+    nextAt: begun + SETTINGS.intervalMs,
+    nextPrefix: '',
+    isProviding: false,
+  }
+  const timing = provideStatRecord({ ...STAT, sweeps: [sweep] }).Sweep?.timing
+  assert.equal(timing?.cycle_start, new Date(begun).toISOString())
+  assert.ok((timing?.current_time_offset ?? 0) >= 60e9)
+})

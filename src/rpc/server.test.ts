@@ -49,6 +49,7 @@ const echo = defineCommand({
   },
   check(input) {
     if (input.name === 'bad') throw new Failure('usage', 'bad name')
+    if (input.name === 'worse') throw new Failure('usage', 'worse name', { badRequest: true })
   },
   async *run(input, { globals }) {
     yield { ...input, offline: globals.offline, base: globals.cidBase ?? null, lookup: globals.lookupTimeoutMs }
@@ -252,6 +253,9 @@ test('a query is read as Kubo reads it', async () => {
   const checked = await post('echo/all?arg=a&name=bad')
   assert.equal(checked.status, 500)
   assert.deepEqual(await checked.json(), { Message: 'bad name', Code: 0, Type: 'error', kind: 'usage' })
+  const refused = await post('echo/all?arg=a&name=worse')
+  assert.equal(refused.status, 400)
+  assert.deepEqual(await refused.json(), { Message: 'worse name', Code: 1, Type: 'error', kind: 'usage' })
   assert.equal((await post('echo/all?arg=a&size=0')).status, 500)
 })
 

@@ -113,6 +113,9 @@ test('a peer that is kept is connected to again', async () => {
   })
   await a.until(['swarm', 'peers'], text => text.includes(b.peer))
   assert.match(await b.ok(['swarm', 'peering', 'ls']), new RegExp(`^${a.peer}\n\t/ip4/127.0.0.1/tcp/\\d+$`))
+  // What is said last counts, as with Kubo: here no address at all.
+  await b.ok(['swarm', 'peering', 'add', `/p2p/${a.peer}`])
+  assert.equal(await b.ok(['swarm', 'peering', 'ls']), a.peer)
   assert.equal(await b.ok(['swarm', 'peering', 'rm', a.peer]), `remove ${a.peer} success`)
   await a.ok(['swarm', 'disconnect', `/p2p/${b.peer}`])
   assert.equal(await b.ok(['swarm', 'peering', 'add', a.address]), `add ${a.peer} success`)
