@@ -19,7 +19,8 @@ export function localExecutor(
   return {
     async *execute(command, call) {
       if (command.needs === 'nothing') {
-        yield* command.run(call.input, { ...call, node: absentNode(command.path), repoPath: place.path, api })
+        const { path: repoPath, shown: repoShown } = place
+        yield* command.run(call.input, { ...call, node: absentNode(command.path), repoPath, repoShown, api })
         return
       }
       yield* onRepo(command, call, place, io)

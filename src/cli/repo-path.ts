@@ -5,6 +5,8 @@ import type { Io } from '../contract/io.ts'
 /** Where the repo is, and how we know. */
 export interface RepoPlace {
   readonly path: string
+  /** As it was named. */
+  readonly shown: string
   /** True when an option or a variable named it: then a repo is expected there. */
   readonly named: boolean
 }
@@ -15,9 +17,13 @@ export const TEMPORARY_REPO = ':temp:'
 /** Returns the repo's place: `--repo-dir`, `TSIPFS_PATH`, `IPFS_PATH`, else `~/.tsipfs`. */
 export function repoPlace(option: string | undefined, io: Io): RepoPlace {
   const named = option ?? nonEmpty(io.env.TSIPFS_PATH) ?? nonEmpty(io.env.IPFS_PATH)
-  if (named === TEMPORARY_REPO) return { path: TEMPORARY_REPO, named: true }
-  if (named !== undefined) return { path: resolve(io.cwd, expandHome(named, io)), named: true }
-  return { path: join(nonEmpty(io.env.HOME) ?? homedir(), '.tsipfs'), named: false }
+  if (named === TEMPORARY_REPO) return { path: TEMPORARY_REPO, shown: TEMPORARY_REPO, named: true }
+  if (named !== undefined) {
+    const shown = expandHome(named, io)
+    return { path: resolve(io.cwd, shown), shown, named: true }
+  }
+  const path = join(nonEmpty(io.env.HOME) ?? homedir(), '.tsipfs')
+  return { path, shown: path, named: false }
 }
 
 /**

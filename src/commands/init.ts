@@ -36,7 +36,7 @@ export const init = defineCommand({
     emptyRepo: flag('Add no pages to read; =false adds some and pins them', { short: 'e', initial: true }),
     profile: text('Profiles to apply, separated by commas', { short: 'p', placeholder: 'names', complete: 'profile' }),
   },
-  async *run(input, { repoPath, globals, signal, source }) {
+  async *run(input, { repoPath, repoShown, globals, signal, source }) {
     const [{ initRepo }, { configFrom }] = await Promise.all([
       import('../repo/init.ts'),
       import('../node/config-source.ts'),
@@ -47,6 +47,7 @@ export const init = defineCommand({
         algorithm: input.algorithm,
         bits: input.bits,
         profiles: input.profile,
+        shown: repoShown,
         globals,
         signal,
         report: Message => report({ Message }),

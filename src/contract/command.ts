@@ -48,6 +48,8 @@ export interface Context {
   readonly globals: Globals
   /** Where the repo is, or would be: an absolute path. */
   readonly repoPath: string
+  /** The same as the caller named it, for commands that need nothing. */
+  readonly repoShown?: string | undefined
   readonly answer?: Answer | undefined
   /**
    * So many pieces of bytes, the last ones, are what whoever takes them looks at: memory of those before may be used again.

@@ -51,7 +51,7 @@ export function reformCid(text: string, form: CidForm): FormattedCid {
 
 /** Returns what Kubo says of a text that is no CID. */
 export function cidProblem(error: CidError): string {
-  return error.message.startsWith('invalid cid: ') ? error.message : `invalid cid: ${error.message}`
+  return `invalid cid: ${error.message}`
 }
 
 function convert(cid: CID, { version, codec }: CidForm): CID {

@@ -25,6 +25,8 @@ export interface InitOptions {
   readonly config?: Config | undefined
   /** What counts for this run, for opening the fresh repo. */
   readonly globals?: Globals | undefined
+  /** How the path is called in what is told; by default as it is. */
+  readonly shown?: string | undefined
   /** Is told what happens, in Kubo's words; ends with a newline, or the next text continues the line. */
   readonly report?: ((text: string) => void | Promise<void>) | undefined
   readonly signal?: AbortSignal | undefined
@@ -43,7 +45,7 @@ export async function initRepo(path: string, options: InitOptions = {}): Promise
   const layout = layoutOf(path)
   const profiles = await namedProfiles(options.profiles)
   const { config, peerId } = await firstConfig(options, report)
-  await report(`initializing IPFS node at ${path}\n`)
+  await report(`initializing IPFS node at ${options.shown ?? path}\n`)
   for (const profile of profiles) await profile.transform(config)
   const problem = problemOf(config)
   if (problem !== undefined) throw new Failure('usage', problem)

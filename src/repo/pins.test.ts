@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { CID } from 'multiformats/cid'
 import { sampleBlock } from './blocks.suite.ts'
@@ -47,6 +48,36 @@ test('the CIDs of one block are pinned each for itself', async () => {
   assert.deepEqual(await repo.pins.delete([raw]), [raw])
   assert.equal((await repo.pins.get(pb))?.name, '1')
   assert.deepEqual(await names(), ['1', '2'])
+})
+
+test('a pin of an old repo, whose row has the multihash for its key, is found, listed, replaced and removed', async () => {
+  using fresh = await freshRepo()
+  const pins = [1, 2, 3].map(seed => pinOf(seed, { name: `${seed}` }))
+  const [kept, replaced, removed] = pins
+  assert.ok(kept !== undefined && replaced !== undefined && removed !== undefined)
+  {
+    await using repo = await fresh.open()
+    await repo.pins.put(pins)
+  }
+  using state = new DatabaseSync(layoutOf(fresh.path).state)
+  const age = state.prepare('UPDATE pins SET hash = ? WHERE hash = ?')
+  for (const { cid } of pins) assert.equal(age.run(cid.multihash.bytes, cid.bytes).changes, 1)
+
+  await using repo = await fresh.open()
+  const names = async (): Promise<string[]> =>
+    (await Array.fromAsync(repo.pins.list())).map(pin => `${pin.cid.code} ${pin.name}`).sort()
+  assert.deepEqual(await names(), ['85 1', '85 2', '85 3'])
+  assert.equal((await repo.pins.get(kept.cid))?.name, '1')
+  assert.deepEqual(
+    (await repo.pins.ofBlock(kept.cid)).map(pin => pin.name),
+    ['1'],
+  )
+  // Another CID of the block is another pin.
+  assert.equal(await repo.pins.get(CID.createV1(0x71, kept.cid.multihash)), undefined)
+  await repo.pins.put([{ ...replaced, name: 'new' }])
+  assert.deepEqual(await repo.pins.delete([removed.cid]), [])
+  assert.deepEqual(await names(), ['85 1', '85 new'])
+  assert.equal(await repo.pins.count(), 2)
 })
 
 test('pins are listed by mode, part of a name, and for as long as they count', async () => {
