@@ -11,28 +11,38 @@ type EditBlocks = Pick<Blocks, 'get' | 'put'>
 /** Kubo fills what lies between the end of a file and a write behind it with leaves of this size, whatever the chunker. */
 const ZERO_LEAF_BYTES = 4096
 
+/** A file whose root has nothing but leaves below it. */
+export interface FlatFile {
+  /** What stands in the root itself, before the leaves; undefined when it has no place for it. */
+  readonly inline: Uint8Array | undefined
+  readonly leaves: readonly FilePart[]
+}
+
 /**
  * Returns the leaves of a file whose root has nothing but leaves below it, as Kubo's writer leaves them: their sizes may
- * be of any kind. Of a file that is not there, or empty, there are none. Returns undefined for another file.
+ * be of any kind. A file of one dag-pb node, as `add` makes it, stays in the root, and what is appended hangs below it.
+ * Of a file that is not there, or empty, there are none. Returns undefined for another file.
  */
 export async function flatLeaves(
   blocks: EditBlocks,
   file: CID | undefined,
   format: FileFormat,
   waiting: Waiting,
-): Promise<FilePart[] | undefined> {
-  if (file === undefined) return []
+): Promise<FlatFile | undefined> {
+  if (file === undefined) return { inline: undefined, leaves: [] }
   const bytes = await blocks.get(file, waiting)
   if (file.code === RAW) {
-    return format.rawLeaves ? [{ cid: file, size: bytes.length, fileSize: bytes.length }] : undefined
+    if (!format.rawLeaves) return undefined
+    return { inline: undefined, leaves: [{ cid: file, size: bytes.length, fileSize: bytes.length }] }
   }
   const { data, links } = decodeDagPb(bytes)
-  const { data: inline = new Uint8Array(0), blockSizes = [] } = decodeUnixfs(data ?? new Uint8Array(0))
-  if (inline.length > 0 || links.length > format.maxLinks || blockSizes.length !== links.length) return undefined
+  const { type, data: inline, blockSizes = [] } = decodeUnixfs(data ?? new Uint8Array(0))
+  if (inline !== undefined && type !== 'file') return undefined
+  if (links.length > format.maxLinks || blockSizes.length !== links.length) return undefined
   for (const link of [links[0], links.at(-1)]) {
     if (link !== undefined && !(await isLeaf(blocks, link.cid, waiting))) return undefined
   }
-  return links.map(({ cid, size }, at) => ({ cid, size, fileSize: Number(blockSizes[at]) }))
+  return { inline, leaves: links.map(({ cid, size }, at) => ({ cid, size, fileSize: Number(blockSizes[at]) })) }
 }
 
 /**
@@ -89,6 +99,16 @@ export async function* flatParts(
     yield await putLeaf(blocks, data, format)
     waiting.signal?.throwIfAborted()
   }
+}
+
+/** Puts bytes into the root of a file, before what hangs below it. */
+export async function putInline(blocks: EditBlocks, root: FilePart, inline: Uint8Array): Promise<FilePart> {
+  const { data, links } = decodeDagPb(await blocks.get(root.cid))
+  const unixfs = decodeUnixfs(data ?? new Uint8Array(0))
+  const fileSize = inline.length + root.fileSize
+  const bytes = encodeDagPb({ data: encodeUnixfs({ ...unixfs, data: inline, fileSize }), links })
+  const cid = await putBlock(blocks, DAG_PB, bytes, formatOf(root.cid), links.length === 0)
+  return { cid, size: links.reduce((sum, link) => sum + link.size, bytes.length), fileSize }
 }
 
 async function isLeaf(blocks: EditBlocks, cid: CID, waiting: Waiting): Promise<boolean> {

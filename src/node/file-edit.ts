@@ -3,7 +3,7 @@ import { Failure } from '../contract/failure.ts'
 import { Breath } from '../repo/pause.ts'
 import type { Blocks, Waiting } from '../repo/roles.ts'
 import { decodeDagPb, encodeDagPb } from './dag-pb.ts'
-import { cutLeaves, flatLeaves, flatParts, PieceReader } from './file-edit-flat.ts'
+import { cutLeaves, type FlatFile, flatLeaves, flatParts, PieceReader, putInline } from './file-edit-flat.ts'
 import {
   type FileFormat,
   type FilePart,
@@ -55,8 +55,8 @@ export async function changeFile(
 ): Promise<ChangedFile> {
   const leafBytes = leafBytesOf(format.chunker)
   if (change.likeAdd || leafBytes === undefined) return await changeLikeAdd(blocks, file, change, format, stat, waiting)
-  const leaves = await flatLeaves(blocks, file, format, waiting)
-  if (leaves === undefined && !change.truncate) {
+  const flat = await flatLeaves(blocks, file, format, waiting)
+  if (flat === undefined && !change.truncate) {
     return await changeLikeAdd(blocks, file, change, format, stat, waiting)
   }
   // What is too much for one root is known before anything is stored, unless chunks are large.
@@ -65,7 +65,8 @@ export async function changeFile(
   if (head.bytes > leafBytes * format.maxLinks) {
     return await changeLikeAdd(blocks, file, whole, format, stat, waiting)
   }
-  return await changeFlat(blocks, leaves ?? [], whole, { ...format, leafBytes }, stat, waiting)
+  const old = flat ?? { inline: undefined, leaves: [] }
+  return await changeFlat(blocks, old, whole, { ...format, leafBytes }, stat, waiting)
 }
 
 /** So much data is held before it is decided how the file is made. */
@@ -117,7 +118,7 @@ async function changeLikeAdd(
 /** Writes into a file as Kubo does, of which that are the leaves, as long as all its leaves hang on the root. */
 async function changeFlat(
   blocks: EditBlocks,
-  leaves: readonly FilePart[],
+  { inline: oldInline, leaves }: FlatFile,
   { offset, truncate, data }: FileChange,
   format: FileFormat & { readonly leafBytes: number },
   stat: FileStat,
@@ -133,14 +134,23 @@ async function changeFlat(
   }
   const parts: FilePart[] = []
   try {
+    // As with Kubo, the place of what was cut stays.
+    const inline = oldInline === undefined || !truncate ? await writeInline(oldInline, offset, take) : new Uint8Array(0)
+    const below = Math.max(0, offset - (inline?.length ?? 0))
     const breath = new Breath()
-    for await (const part of flatParts(blocks, kept, { offset, take }, { format: trickle, leafBytes, waiting })) {
+    for await (const part of flatParts(
+      blocks,
+      kept,
+      { offset: below, take },
+      { format: trickle, leafBytes, waiting },
+    )) {
       parts.push(part)
       // The others all are behind what was there: zeros, or new data.
       if (parts.length > format.maxLinks) break
       await breath.take(waiting.signal)
     }
-    const flat = await putInner(blocks, parts, trickle)
+    const inner = await putInner(blocks, parts, trickle)
+    const flat = inline === undefined ? inner : await putInline(blocks, inner, inline)
     if (parts.length > format.maxLinks) {
       const rest = { offset: Math.max(offset, flat.fileSize), data: reader.rest(), truncate: false }
       const taken = reader.taken
@@ -152,6 +162,18 @@ async function changeFlat(
   } finally {
     await reader.close()
   }
+}
+
+/** Returns what stands in the root of a file, with data written over it where it falls upon it. */
+async function writeInline(
+  old: Uint8Array | undefined,
+  offset: number,
+  take: (bytesMax: number) => Promise<Uint8Array>,
+): Promise<Uint8Array | undefined> {
+  if (old === undefined || offset >= old.length) return old
+  const inline = Uint8Array.from(old)
+  inline.set(await take(old.length - offset), offset)
+  return inline
 }
 
 /** Turns old leaves, zeros and new data into the leaves, and where it can the subtrees, of the new file. */
