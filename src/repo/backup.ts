@@ -37,7 +37,8 @@ export async function backupRepo(
   for (const folder of [copy.packs, copy.locks, copy.keystore]) await mkdir(folder, { mode: 0o700 })
   // The database before the packs: they only grow while nothing collects, so all that it names is in them.
   {
-    using state = State.open(layout.state, { ...options, writeLock: layout.repoLock, durability: 'full' })
+    const stateOptions = { ...options, writeLock: layout.repoLock, durability: 'full' } as const
+    using state = await State.openWhenFree(layout.state, stateOptions, { signal: options.signal })
     await state.copyTo(copy.state)
   }
   const packs = await sealPacks(copy)

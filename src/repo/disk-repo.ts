@@ -118,7 +118,7 @@ export async function openDiskRepo(layout: Layout, options: OpenOptions): Promis
     cacheKib: options.cacheKib,
   }
   const opened = isWritableMedia
-    ? { state: State.open(layout.state, stateOptions) }
+    ? { state: await State.openWhenFree(layout.state, stateOptions, { signal: options.signal }) }
     : await (await import('./read-only-state.ts')).openReadOnlyState(layout, stateOptions)
   const { state } = opened
   try {

@@ -69,6 +69,22 @@ function fileUrl(file: string): string {
   return process.getBuiltinModule('node:url').pathToFileURL(file).href
 }
 
+/** Runs `work` again and again until nobody else stands in its way. Throws `locked` after a time. */
+async function untilFree<T>(work: () => T, file: string, options: Waiting & { lockTimeoutMs: number }): Promise<T> {
+  let end = 0
+  for (let round = 0; ; round++) {
+    try {
+      return work()
+    } catch (error) {
+      if (!isBusy(error)) throw error
+      const now = performance.now()
+      if (end === 0) end = now + options.lockTimeoutMs
+      if (now >= end) throw lockedFailure(`${file} is locked by another process`)
+    }
+    await pause(round, options.signal)
+  }
+}
+
 /** Creates an empty state database. The file must not exist. */
 export function createStateFile(file: string, engine: Engine): void {
   const database = new DatabaseSync(file)
@@ -122,6 +138,14 @@ export class State implements Disposable {
       database?.close()
       throw sqliteFailure(error, file)
     }
+  }
+
+  /**
+   * Opens a database that exists, as soon as it can be had: while the first of many commands that start at once reads what is
+   * left of the log, or the last one writes it back, nobody else gets in.
+   */
+  static async openWhenFree(file: string, options: StateOptions, waiting: Waiting = {}): Promise<State> {
+    return await untilFree(() => State.open(file, options), file, { ...waiting, lockTimeoutMs: options.lockTimeoutMs })
   }
 
   /** Returns an empty database that lives in memory. */
@@ -267,19 +291,15 @@ export class State implements Disposable {
     else lock[Symbol.dispose]()
   }
 
-  async #untilFree<T>(work: () => T, options: Waiting): Promise<T> {
-    let end = 0
-    for (let round = 0; ; round++) {
+  #untilFree<T>(work: () => T, options: Waiting): Promise<T> {
+    const explained = (): T => {
       try {
         return work()
       } catch (error) {
-        if (!isBusy(error)) throw this.#failure(error)
-        const now = performance.now()
-        if (end === 0) end = now + this.#options.lockTimeoutMs
-        if (now >= end) throw lockedFailure(`${this.file} is locked by another process`)
+        throw isBusy(error) ? error : this.#failure(error)
       }
-      await pause(round, options.signal)
     }
+    return untilFree(explained, this.file, { ...options, lockTimeoutMs: this.#options.lockTimeoutMs })
   }
 
   #isLogShort(): boolean {
