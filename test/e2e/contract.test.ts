@@ -168,15 +168,16 @@ test('the launcher settles how the executable compiles and allocates, unless tha
     const options = { env: { PATH: process.env.PATH, ...env }, encoding: 'utf8' } as const
     return spawnSync(place.path('bin/tsipfs'), args, options).stdout.trim()
   }
+  // Huge pages are not asked for when many threads want a processor at that moment.
   for (const args of [['refs', '-r', 'x'], ['add', '-r', 'x'], ['version']]) {
-    assert.equal(settings(args), '0 268435456 1 unset unset')
+    assert.match(settings(args), /^0 268435456 (1|unset) unset unset$/)
   }
   for (const args of [
     ['add', '--chunker=rabin', 'x'],
     ['add', '--hash', 'blake3', 'x'],
     ['pubsub', 'sub', 'x'],
   ]) {
-    assert.equal(settings(args), 'unset unset 1 unset unset')
+    assert.match(settings(args), /^unset unset (1|unset) unset unset$/)
   }
   assert.equal(settings(['daemon']), 'unset unset unset 1 1')
   assert.equal(
