@@ -1,6 +1,7 @@
 import type { Command } from '../contract/command.ts'
 import { Failure } from '../contract/failure.ts'
 import { type Option, optionName, type Param, type Params } from '../contract/params.ts'
+import { wholeNumber } from '../contract/whole-number.ts'
 import { type GlobalValues, globalOptions } from './global-options.ts'
 import type { KnownOption, KnownOptions } from './read-options.ts'
 
@@ -208,7 +209,7 @@ function convert(raw: unknown, option: Option, name: string): unknown {
     })
   }
   if (option.kind === 'text') return value
-  const number = option.kind === 'float' ? (/^[+-]?[\d.]/.test(value) ? Number(value) : Number.NaN) : wholeNumber(value)
+  const number = option.kind === 'float' ? (/^[+-]?[\d.]/.test(value) ? Number(value) : Number.NaN) : int64(value)
   if (!Number.isFinite(number)) throw new Failure('usage', `invalid value "${value}" for --${name}: a number is wanted`)
   if (option.kind === 'int' && !Number.isSafeInteger(number)) {
     if (option.saturates === true) return number < 0 ? Number.MIN_SAFE_INTEGER : Number.MAX_SAFE_INTEGER
@@ -220,19 +221,12 @@ function convert(raw: unknown, option: Option, name: string): unknown {
   return number
 }
 
-const WHOLE = /^([+-]?)(0[xX](?:_?[\da-fA-F])+|0[bB](?:_?[01])+|0[oO](?:_?[0-7])+|0(?:_?[0-7])*|[1-9](?:_?\d)*)$/
 const INT64_MAX = 2n ** 63n - 1n
 
-/**
- * Returns a whole number of at most 64 bits as Go reads it: `0x10`, `0b10`, `0o10`, `010` (octal) and `1_000` are numbers,
- * `1e3` and `1.0` are none. NaN for what is none.
- */
-function wholeNumber(text: string): number {
-  const [, sign, digits = ''] = WHOLE.exec(text) ?? []
-  if (sign === undefined) return Number.NaN
-  const size = BigInt(digits.replaceAll('_', '').replace(/^0(?=[0-7])/, '0o'))
-  if (size > INT64_MAX + (sign === '-' ? 1n : 0n)) return Number.NaN
-  return sign === '-' ? -Number(size) : Number(size)
+/** Returns the value of an option of 64 bits; NaN for what is none. */
+function int64(text: string): number {
+  const value = wholeNumber(text)
+  return value === undefined || value > INT64_MAX || value < -INT64_MAX - 1n ? Number.NaN : Number(value)
 }
 
 /** Gives the positional words to the arguments that were declared. What is missing is checked by `checkArguments`. */

@@ -2,6 +2,7 @@ import { defineCommand } from '../../contract/command.ts'
 import { formatDuration, parseDuration } from '../../contract/duration.ts'
 import { Failure } from '../../contract/failure.ts'
 import { argument, flag, text } from '../../contract/params.ts'
+import { wholeNumber } from '../../contract/whole-number.ts'
 import { escapeName } from '../_escape.ts'
 
 const LIFETIME_DEFAULT = '48h'
@@ -112,7 +113,7 @@ function timesOf({ lifetime, ttl }: Times): { lifetimeMs: number; ttlMs: number 
 /** Numbers of records have 64 bits: more than a number option holds. */
 function sequenceOf(text: string | undefined): bigint | undefined {
   if (text === undefined) return undefined
-  const value = /^\d+$/.test(text) ? BigInt(text) : -1n
+  const value = (/^\d/.test(text) ? wholeNumber(text) : undefined) ?? -1n
   if (value >= 0n && value <= SEQUENCE_MAX) return value
   throw new Failure('usage', `option '--sequence' wants a whole number, not "${text}"`)
 }
