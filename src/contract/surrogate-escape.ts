@@ -6,6 +6,7 @@
 
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const encoder = new TextEncoder()
+const PIECE_LENGTH = 4096
 const LONE = /[\ud800-\udfff]/
 
 /** Returns the string of a name's bytes. */
@@ -15,6 +16,8 @@ export function nameFromBytes(bytes: Uint8Array): string {
   } catch {
     // Not UTF-8 as a whole: take it apart, below.
   }
+  // In pieces: a string that grows letter by letter is a chain of as many.
+  const pieces: string[] = []
   let name = ''
   for (let at = 0; at < bytes.length; ) {
     const length = sequenceLength(bytes, at)
@@ -25,8 +28,12 @@ export function nameFromBytes(bytes: Uint8Array): string {
       name += strict.decode(bytes.subarray(at, at + length))
       at += length
     }
+    if (name.length < PIECE_LENGTH) continue
+    pieces.push([name, ''].join(''))
+    name = ''
   }
-  return name
+  pieces.push(name)
+  return pieces.join('')
 }
 
 /** Returns the bytes of a name. A lone surrogate that stands for no byte is written as U+FFFD. */

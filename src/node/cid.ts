@@ -2,6 +2,7 @@ import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
 import { Failure } from '../contract/failure.ts'
 import type { Globals } from '../contract/globals.ts'
+import { plainCid } from './dag-model.ts'
 import { BASE32, BASE58BTC, type Base, baseByName, decodeMultibase, encodeMultibase } from './multibase.ts'
 
 /** The longest text that is read as a CID. The longest that Kubo makes (identity, 128 bytes, base2) is shorter. */
@@ -30,6 +31,8 @@ export function decodeCid(text: string): { cid: CID; base: Base } {
   if (text.length > TEXT_LENGTH_MAX) throw new CidError(`longer than ${TEXT_LENGTH_MAX} characters`)
   if (text.length === 46 && text.startsWith('Qm')) return { cid: decodeBare(text), base: BASE58BTC }
   const { base, bytes } = decodeText(text)
+  const plain = plainCid(bytes)
+  if (plain !== undefined) return { cid: plain, base }
   const { cid, length } = decodeBytes(bytes)
   if (length !== bytes.length) throw new CidError('trailing bytes in data buffer passed to cid Cast')
   return { cid, base }

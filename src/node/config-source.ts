@@ -1,10 +1,7 @@
 import { Failure } from '../contract/failure.ts'
 import type { SourceEntry } from '../contract/source.ts'
-import { parseConfig } from '../repo/config.ts'
+import { CONFIG_BYTES_MAX, parseConfig } from '../repo/config.ts'
 import type { Config } from '../repo/roles.ts'
-
-/** A config that a caller sends is read when it is at most so long. */
-const CONFIG_BYTES_MAX = 16 * 1024 * 1024
 
 /** Returns the config that the caller sent along; undefined when there is none. Throws a Failure when it is no config. */
 export async function configFrom(source: AsyncIterable<SourceEntry>): Promise<Config | undefined> {

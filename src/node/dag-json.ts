@@ -177,12 +177,17 @@ class JsonReader {
   }
 }
 
+/** Each bigint is an object: of the small ones, which occur most, there is one each. */
+const SMALL: readonly bigint[] = Array.from({ length: 1000 }, (_, nth) => BigInt(nth))
+
 function toNumber(text: string, isFloat: boolean): DagValue {
   if (isFloat) {
     const value = Number(text)
     if (!Number.isFinite(value)) throw malformed('json', `number ${shorten(text)} is out of range`)
     return value
   }
+  const small = text.length < 4 ? SMALL[Number(text)] : undefined
+  if (small !== undefined) return small
   const value = text.length > 20 ? INT64_MAX + 1n : BigInt(text)
   if (value > INT64_MAX || value < INT64_MIN) throw malformed('json', `integer ${shorten(text)} is out of range`)
   return value

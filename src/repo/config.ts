@@ -5,8 +5,8 @@ import type { Override } from './config-overrides.ts'
 import { layoutOf } from './layout.ts'
 import type { Config, ConfigStore } from './roles.ts'
 
-/** The config file is read when it is at most so long. */
-const FILE_BYTES_MAX = 16 * 1024 * 1024
+/** The config file is read, and written, when it is at most so long: one that could not be read would lock its owner out. */
+export const CONFIG_BYTES_MAX: number = 2 * 1024 * 1024
 const PREFIX = 'TSIPFS_'
 
 /** Variables of other meanings, like TSIPFS_PATH, are in most environments: for them the schema is not loaded. */
@@ -63,7 +63,9 @@ class ConfigFile implements ConfigStore {
     const changed = change(await this.readFile())
     const problem = problemOf(changed)
     if (problem !== undefined) throw new Failure('usage', problem)
-    await writeWhole(this.#file, prettyJson(sortKeys(changed)))
+    const text = prettyJson(sortKeys(changed))
+    checkConfigSize(text)
+    await writeWhole(this.#file, text)
   }
 
   async get(key: string): Promise<unknown> {
@@ -96,7 +98,7 @@ class ConfigFile implements ConfigStore {
       const { ino, size, mtimeNs } = statSync(this.#file, { bigint: true })
       const stamp = `${ino} ${size} ${mtimeNs}`
       if (this.#seen?.stamp === stamp) return this.#seen.text
-      if (size > FILE_BYTES_MAX) throw new Failure('failed', `${this.#file}: larger than ${FILE_BYTES_MAX} bytes`)
+      if (size > CONFIG_BYTES_MAX) throw new Failure('failed', `${this.#file}: larger than ${CONFIG_BYTES_MAX} bytes`)
       const text = readFileSync(this.#file, 'utf8')
       this.#seen = { stamp, text }
       return text
@@ -104,6 +106,13 @@ class ConfigFile implements ConfigStore {
       if (errorCode(error) !== 'ENOENT') throw systemFailure(error, this.#file)
       throw new Failure('no-repo', `${this.#file}: no such file`, { hint: 'make a repo with: tsipfs init' })
     }
+  }
+}
+
+/** Throws `usage` when the text of a config is longer than what is read. */
+export function checkConfigSize(text: string): void {
+  if (Buffer.byteLength(text) > CONFIG_BYTES_MAX) {
+    throw new Failure('usage', `the config would be larger than ${CONFIG_BYTES_MAX} bytes`)
   }
 }
 

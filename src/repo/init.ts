@@ -2,6 +2,7 @@ import { access, constants, mkdir, readFile } from 'node:fs/promises'
 import { setTimeout as later } from 'node:timers/promises'
 import { errorCode, Failure, systemFailure } from '../contract/failure.ts'
 import { GLOBALS_DEFAULT, type Globals } from '../contract/globals.ts'
+import { checkConfigSize } from './config.ts'
 import { blocksKind, defaultConfig } from './config-defaults.ts'
 import { completeConfig, isObject, prettyJson, problemOf } from './config-values.ts'
 import { createStore } from './create.ts'
@@ -62,7 +63,9 @@ export async function initRepo(path: string, options: InitOptions = {}): Promise
     await refuseExisting(layout)
     await makeFolder(layout.keystore)
     await createStore(layout, blocksKind(config))
-    await writeWhole(layout.config, prettyJson(completeConfig(config)))
+    const text = prettyJson(completeConfig(config))
+    checkConfigSize(text)
+    await writeWhole(layout.config, text)
     await writeWhole(layout.version, VERSION_TEXT, { mode: 0o644 })
     await syncFolder(path)
   }

@@ -309,3 +309,17 @@ test('folders without end, a name forty thousand times, tens of thousands of lin
   }
   for (const words of [[], ['--type=indirect'], ['--enc=json']]) await within(['pin', 'ls', ...words], 0)
 })
+
+test('a config that could not be read any more is not written', async () => {
+  using place = new Place()
+  await place.ok(['init', '--profile=test'])
+  const config = JSON.parse(await place.ok(['config', 'show']))
+  for (const count of [300_000, 1_000_000]) {
+    // The shorter one is too long only when it is indented.
+    const input = JSON.stringify({ ...config, More: Array.from({ length: count }, () => 'a') })
+    const { status, stderr } = await place.run(['config', 'replace', '/dev/stdin'], { input })
+    assert.equal(status, 2, stderr)
+    assert.match(stderr, /larger than 2097152 bytes/)
+    assert.deepEqual(JSON.parse(await place.ok(['config', 'show'])), config)
+  }
+})

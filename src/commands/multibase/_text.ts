@@ -1,7 +1,7 @@
 import { Failure } from '../../contract/failure.ts'
 import type { SourceEntry } from '../../contract/source.ts'
 
-const INPUT_BYTES_MAX = 64 * 1024 * 1024
+const INPUT_BYTES_MAX = 4 * 1024 * 1024
 
 /** Returns the bytes of the one file that the caller sent along. */
 export async function inputBytes(source: AsyncIterable<SourceEntry>): Promise<Uint8Array> {
