@@ -3,10 +3,20 @@ import type { Stream } from '@libp2p/interface'
 import { whenEnded } from './stream-end.ts'
 
 /**
+ * Go's nodes know no tunnel of which one half has ended: they close both, read no more, and never say so. A peer that has
+ * ended, and takes nothing of what it is sent for so long, is gone.
+ */
+const STALLED_MS = 60_000
+
+/**
  * Copies between a stream of libp2p and a socket, both ways, until both have ended. Who reads slowly slows down who
  * writes. `done` never rejects.
  */
-export function joinStreams(stream: Stream, socket: Socket): { done: Promise<void>; abort: () => void } {
+export function joinStreams(
+  stream: Stream,
+  socket: Socket,
+  stalledMs: number = STALLED_MS,
+): { done: Promise<void>; abort: () => void } {
   const done = Promise.withResolvers<void>()
   const abort = (): void => {
     stream.abort(new Error('closed'))
@@ -21,6 +31,7 @@ export function joinStreams(stream: Stream, socket: Socket): { done: Promise<voi
   }
   fromStream(stream, socket, () => ended('stream'))
   fromSocket(stream, socket, () => ended('socket'))
+  abortWhenStalled(stream, () => halves.stream, abort, stalledMs)
   socket.once('end', () => (socketHasEnded = true))
   stream.addEventListener('close', event => {
     if (event.error !== undefined) abort()
@@ -69,6 +80,17 @@ function fromSocket(stream: Stream, socket: Socket, ended: () => void): void {
       .finally(ended)
   })
   socket.resume()
+}
+
+function abortWhenStalled(stream: Stream, hasEnded: () => boolean, abort: () => void, stalledMs: number): void {
+  let waitingFor = -1
+  const timer = setInterval(() => {
+    const unsent = stream.writeBufferLength
+    if (hasEnded() && unsent > 0 && unsent === waitingFor) abort()
+    waitingFor = unsent
+  }, stalledMs)
+  timer.unref()
+  stream.addEventListener('close', () => clearInterval(timer))
 }
 
 function pause(stream: Stream): void {
