@@ -86,7 +86,7 @@ export class DaemonLog {
     for (const name of this.#levels.keys()) this.#levels.set(name, level)
   }
 
-  /** Yields lines from now on, until the signal aborts. One who is too slow loses the oldest. */
+  /** Yields lines from now on, until the signal aborts; throws when time is up. One who is too slow loses the oldest. */
   async *follow(least: LogLevel | undefined, signal: AbortSignal): AsyncGenerator<LogEntry> {
     const waiting: LogEntry[] = []
     let wake = Promise.withResolvers<void>()
@@ -108,7 +108,8 @@ export class DaemonLog {
           await wake.promise
         }
       }
-      signal.throwIfAborted()
+      // That time is up is a failure; that the daemon stops is the end of its log.
+      if (signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError') throw signal.reason
     } finally {
       this.#followers.delete(take)
       signal.removeEventListener('abort', stop)
