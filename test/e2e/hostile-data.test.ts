@@ -1,6 +1,6 @@
 /** CARs, nodes and CIDs that somebody made to do harm: each is refused, or taken for what it is, within bounds. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { CID } from 'multiformats/cid'
@@ -316,8 +316,8 @@ test('a config that could not be read any more is not written', async () => {
   const config = JSON.parse(await place.ok(['config', 'show']))
   for (const count of [300_000, 1_000_000]) {
     // The shorter one is too long only when it is indented.
-    const input = JSON.stringify({ ...config, More: Array.from({ length: count }, () => 'a') })
-    const { status, stderr } = await place.run(['config', 'replace', '/dev/stdin'], { input })
+    writeFileSync(place.path('more'), JSON.stringify({ ...config, More: Array.from({ length: count }, () => 'a') }))
+    const { status, stderr } = await place.run(['config', 'replace', 'more'])
     assert.equal(status, 2, stderr)
     assert.match(stderr, /larger than 2097152 bytes/)
     assert.deepEqual(JSON.parse(await place.ok(['config', 'show'])), config)
