@@ -110,5 +110,5 @@ async function readLines(io: Io, isNull: boolean): Promise<string[]> {
   // Without a NUL it is lines all the same.
   if (isNull && lines.length === 0) return rest.split(/\r?\n/).filter(line => line !== '')
   lines.push(rest)
-  return isNull ? lines.filter(line => line !== '') : lines.filter(line => line !== '')
+  return lines.filter(line => line !== '')
 }
