@@ -62,12 +62,16 @@ test('every command that prints lines ends quietly when nobody reads them', { ti
     for (let nth = 0; nth < 500; nth++) writeFileSync(at.path('many', `file ${nth}`), `${nth}`)
     const cid = shell(at, `${program} add -rQ many`).stdout.trim()
     shell(at, `${program} files cp /ipfs/${cid} /many`)
-    // Nobody reads from the beginning on, so that the first write meets a closed pipe.
+    // The program starts when the pipe is closed at its other end, so that the first write meets a closed pipe.
     const lines = TALKATIVE.map(
       line =>
-        `{ ${program} ${line.replace('$CID', cid)} 2>err; echo "$? ${line.replaceAll("'", '')}" >> statuses; cat err >> errs; } | sleep 0`,
+        `{ read -r _ <gone; ${program} ${line.replace('$CID', cid)} 2>err; echo "$? ${line.replaceAll("'", '')}" >> statuses; cat err >> errs; } | { exec <&-; echo >gone; }`,
     )
-    const done = shell(at, [...lines, 'cat errs >&2; cat statuses; rm statuses errs'].join('\n'), 120_000)
+    const done = shell(
+      at,
+      ['mkfifo gone', ...lines, 'cat errs >&2; cat statuses; rm statuses errs gone'].join('\n'),
+      120_000,
+    )
     assert.equal(done.stderr, '', name)
     const wrong = done.stdout
       .trim()
