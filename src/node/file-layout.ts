@@ -61,36 +61,24 @@ function encodeLeafWithStat(data: Uint8Array, stat: FileStat): Uint8Array {
   return encodeDagPb({ data: encodeUnixfs({ type: 'file', ...content, fileSize: data.length, ...stat }), links: [] })
 }
 
-/** A leaf whose block is made, and its CID being made. */
-export interface LeafInPlace {
-  readonly block: Uint8Array
-  readonly cid: CID | Promise<CID>
-  readonly fileSize: number
-}
-
 /**
- * Makes the block of a leaf whose data lie in `bytes`, with room around them for it (`file-leaf.ts`). With `elsewhere`
- * another thread hashes it if that pays.
+ * Stores a leaf whose data lie in `bytes`, with room around them for the block (`file-leaf.ts`). `release` is called
+ * when `bytes` may be used again.
  */
-export function leafInPlace(bytes: Uint8Array, length: number, format: FileFormat, elsewhere = false): LeafInPlace {
+export async function putLeafInPlace(
+  blocks: Pick<Blocks, 'put'>,
+  bytes: Uint8Array,
+  length: number,
+  format: FileFormat,
+  release: () => void,
+): Promise<FilePart> {
   const { rawLeaves } = format
   const block = rawLeaves
     ? bytes.subarray(LEAF_ROOM_BEFORE, LEAF_ROOM_BEFORE + length)
     : encodeLeafAround(leafType(format), bytes, length)
-  const cidFormat = rawLeaves ? { ...format, version: 1 as const } : format
-  return { block, cid: cidOfBlock(rawLeaves ? RAW : DAG_PB, block, cidFormat, elsewhere), fileSize: length }
-}
-
-/** Stores such a leaf. `release` is called when its memory may be used again. */
-export async function putLeafInPlace(
-  blocks: Pick<Blocks, 'put'>,
-  leaf: LeafInPlace,
-  release: () => void,
-): Promise<FilePart> {
-  const { block, fileSize } = leaf
-  const cid = leaf.cid instanceof Promise ? await leaf.cid : leaf.cid
+  const cid = await cidOfBlock(rawLeaves ? RAW : DAG_PB, block, rawLeaves ? { ...format, version: 1 } : format)
   await blocks.put(cid, block, { leaf: true, release })
-  return { cid, size: block.length, fileSize }
+  return { cid, size: block.length, fileSize: length }
 }
 
 /** Stores an inner node of a file. */

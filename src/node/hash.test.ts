@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { CID } from 'multiformats/cid'
-import { checkBlock, digest, digestElsewhere, hashCode } from './hash.ts'
+import { checkBlock, digest, hashCode } from './hash.ts'
 
 const RAW = 0x55
 const bytes = new TextEncoder().encode('{"a":1}')
@@ -28,15 +28,4 @@ test('functions that Kubo only reads are refused for new blocks', async () => {
   }
   assert.equal(hashCode('sha3'), hashCode('sha3-512'))
   await digest(0x1a, bytes)
-})
-
-test('another thread makes the same digest, of what is large enough', async () => {
-  const large = new Uint8Array(262_158).fill(7)
-  const elsewhere = digestElsewhere(hashCode('sha2-256'), large)
-  // What is written over afterwards does not count any more.
-  const here = await digest(hashCode('sha2-256'), large.slice())
-  large.fill(8)
-  assert.deepEqual((await elsewhere)?.bytes, here.bytes)
-  assert.equal(digestElsewhere(hashCode('sha2-256'), bytes), undefined)
-  assert.equal(digestElsewhere(hashCode('sha2-512'), large), undefined)
 })

@@ -144,19 +144,6 @@ export function digest(code: number, bytes: Uint8Array, length?: number): Multih
   return loadFunction(found).then(hash => finish(code, hash(bytes), length))
 }
 
-/** From this size on another thread may hash; below it handing over costs more than the hash. */
-const ELSEWHERE_BYTES_MIN = 128 * 1024
-
-/**
- * Like `digest`, by a thread of the pool, which gets a copy of the bytes; undefined where that does not pay or is not to be
- * had. While it works this thread may do the like.
- */
-export function digestElsewhere(code: number, bytes: Uint8Array): Promise<MultihashDigest> | undefined {
-  if (code !== SHA2_256 || bytes.length < ELSEWHERE_BYTES_MIN) return undefined
-  const hashing = crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>)
-  return hashing.then(hash => Digest.create(code, new Uint8Array(hash)))
-}
-
 /** Both are below 128, so that a multihash begins with a byte each. One piece of memory holds it all. */
 function hashWith(platform: string, { code, size }: HashFunction, bytes: Uint8Array): MultihashDigest {
   const multihash = new Uint8Array(2 + size)

@@ -6,7 +6,6 @@ import {
   type FileStat,
   fileBuilder,
   isPlain,
-  leafInPlace,
   putLeaf,
   putLeafInPlace,
 } from '../file-layout.ts'
@@ -131,7 +130,7 @@ export class FileImport {
     this.#slabLength = 0
     this.#builder ??= await this.#begin()
     const release = (): void => this.#options.slabs?.giveBack(slab)
-    await this.#builder.add(await putLeafInPlace(this.#blocks, leafInPlace(slab, length, this.#settings.file), release))
+    await this.#builder.add(await putLeafInPlace(this.#blocks, slab, length, this.#settings.file, release))
   }
 
   /** Returns a chunk as bytes that stay, where the leaf does not copy them anyway. */
@@ -175,6 +174,6 @@ export class FileImport {
     if (small === undefined || data.length > SMALL_BYTES_MAX) return await putLeaf(this.#blocks, data, file)
     const { bytes, target, release } = small.take(data.length)
     target.set(data)
-    return await putLeafInPlace(this.#blocks, leafInPlace(bytes, data.length, file), release)
+    return await putLeafInPlace(this.#blocks, bytes, data.length, file, release)
   }
 }

@@ -4,7 +4,7 @@ import { isUnordered, type SourceEntry } from '../../contract/source.ts'
 import { nameToBytes } from '../../contract/surrogate-escape.ts'
 import type { Blocks, Waiting } from '../../repo/roles.ts'
 import { encodeDagPb, type PbLink } from '../dag-pb.ts'
-import { type FilePart, type FileStat, isPlain, leafInPlace, putLeafInPlace } from '../file-layout.ts'
+import { type FilePart, type FileStat, isPlain, putLeafInPlace } from '../file-layout.ts'
 import { hamtHash } from '../hamt.ts'
 import { DAG_PB, putBlock } from '../mfs/format.ts'
 import { encodeUnixfs } from '../unixfs.ts'
@@ -240,8 +240,7 @@ export class TreeImport {
     if (entry.readAtOnce === undefined || options.leaves !== undefined || !isPlain(options.stat)) return undefined
     const { bytes, target, release } = this.#small.take(size)
     const length = entry.readAtOnce(target)
-    if (length !== undefined && length > 0)
-      return putLeafInPlace(this.#blocks, leafInPlace(bytes, length, file), release)
+    if (length !== undefined && length > 0) return putLeafInPlace(this.#blocks, bytes, length, file, release)
     // It has grown, or was emptied, since it was looked at.
     release()
     return undefined

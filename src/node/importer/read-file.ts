@@ -1,14 +1,7 @@
 import type { FileReader } from '../../contract/source.ts'
 import { Breath } from '../../repo/pause.ts'
 import type { Blocks, Waiting } from '../../repo/roles.ts'
-import {
-  type FileFormat,
-  type FilePart,
-  fileBuilder,
-  type LeafInPlace,
-  leafInPlace,
-  putLeafInPlace,
-} from '../file-layout.ts'
+import { type FileFormat, type FilePart, fileBuilder, putLeafInPlace } from '../file-layout.ts'
 import { LEAF_ROOM_BEFORE } from '../file-leaf.ts'
 import type { Slabs } from './slabs.ts'
 
@@ -58,8 +51,7 @@ export interface InPlaceOptions extends Waiting {
 
 /**
  * Makes the DAG of a file that is open, in chunks of one size, without copying a byte: it is read to where its blocks
- * are written from. Of two chunks one is hashed by another thread. Yields the bytes that are done, and leaves the root
- * in `made`; none of a file without bytes.
+ * are written from. Yields the bytes that are done, and leaves the root in `made`; none of a file without bytes.
  */
 export async function* importInPlace(
   blocks: Pick<Blocks, 'put'>,
@@ -71,27 +63,17 @@ export async function* importInPlace(
   const builder = fileBuilder(blocks, format)
   const breath = new Breath()
   const ahead = new ChunkReader(reader, slabs)
-  const leaves: { readonly leaf: LeafInPlace; readonly slab: Uint8Array }[] = []
   for (let isEnd = false; !isEnd; ) {
     const { slab, length: reading } = ahead.next()
     const length = typeof reading === 'number' ? reading : await reading
     // Once the end was met nothing more is read: not what was appended since, either.
     isEnd = length < chunkBytes
     if (length > 0) {
-      const leaf = leafInPlace(slab, length, format, !isEnd && leaves.length === 0)
-      leaves.push({ leaf, slab })
-      if (leaf.cid instanceof Promise && !isEnd && leaves.length === 1) {
-        // A failure is met in its turn.
-        leaf.cid.catch(() => undefined)
-        continue
-      }
-    }
-    for (const { leaf, slab } of leaves.splice(0)) {
-      await builder.add(await putLeafInPlace(blocks, leaf, () => slabs.giveBack(slab)))
-      made.bytes += leaf.fileSize
+      await builder.add(await putLeafInPlace(blocks, slab, length, format, () => slabs.giveBack(slab)))
+      made.bytes += length
       yield made.bytes
+      if (breath.due) await breath.take(signal)
     }
-    if (breath.due) await breath.take(signal)
   }
   made.part = await builder.finish()
 }

@@ -2,7 +2,7 @@ import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
 import { Failure } from '../../contract/failure.ts'
 import type { Blocks } from '../../repo/roles.ts'
-import { digest, digestElsewhere, IDENTITY, IDENTITY_BYTES_MAX, type MultihashDigest, SHA2_256 } from '../hash.ts'
+import { digest, IDENTITY, IDENTITY_BYTES_MAX, type MultihashDigest, SHA2_256 } from '../hash.ts'
 
 /** How a node's CID is made. */
 export interface CidFormat {
@@ -46,11 +46,8 @@ export async function putBlock(
   return cid
 }
 
-/**
- * Returns the CID of a block, at once for hash functions that the platform has; with `elsewhere` another thread hashes it
- * if that pays.
- */
-export function cidOfBlock(codec: number, bytes: Uint8Array, format: CidFormat, elsewhere = false): CID | Promise<CID> {
+/** Returns the CID of a block, at once for hash functions that the platform has. */
+export function cidOfBlock(codec: number, bytes: Uint8Array, format: CidFormat): CID | Promise<CID> {
   const isTooLong = format.hashCode === IDENTITY && bytes.length > IDENTITY_BYTES_MAX
   const isInline = bytes.length <= (format.inlineBytesMax ?? -1)
   // The CID holds the bytes from now on, whatever becomes of the block.
@@ -63,8 +60,7 @@ export function cidOfBlock(codec: number, bytes: Uint8Array, format: CidFormat, 
       hint: 'use another --hash; --inline makes identity CIDs of what is small enough',
     })
   }
-  const code = isTooLong ? SHA2_256 : format.hashCode
-  const hashing = (elsewhere ? digestElsewhere(code, bytes) : undefined) ?? digest(code, bytes)
+  const hashing = digest(isTooLong ? SHA2_256 : format.hashCode, bytes)
   const finish = (multihash: MultihashDigest): CID => withCodec(codec, multihash, format.version)
   return hashing instanceof Promise ? hashing.then(finish) : finish(hashing)
 }
