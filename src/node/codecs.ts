@@ -44,7 +44,7 @@ export function linksOf(cid: CID, bytes: Uint8Array): readonly Link[] | Promise<
 }
 
 async function linksOfOther(code: number, bytes: Uint8Array): Promise<readonly Link[]> {
-  return Array.from(await cidsOfOther(code, bytes), cid => ({ name: '', cid }))
+  return [...named(await cidsOfOther(code, bytes))]
 }
 
 async function cidsOfOther(code: number, bytes: Uint8Array): Promise<Iterable<CID>> {

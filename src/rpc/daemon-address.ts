@@ -11,14 +11,19 @@ export interface DaemonFound {
 }
 
 /**
- * Connects to the daemon of this repo; undefined when none answers. A socket left by a killed daemon refuses
- * connections, and counts as none.
+ * Connects to the daemon of this repo, at each place where its socket may be until the caller has what it wants. A socket
+ * left by a killed daemon refuses connections, and counts as none.
  */
-export async function findDaemon(repoPath: string): Promise<DaemonFound | undefined> {
+export async function* reachDaemon(repoPath: string): AsyncGenerator<DaemonFound> {
   for (const { path } of socketPlaces(repoPath, process.env, process.getuid?.() ?? 0)) {
     const open = existsSync(path) ? await connectOwn(path) : undefined
-    if (open !== undefined) return { address: `/unix${path}`, open }
+    if (open !== undefined) yield { address: `/unix${path}`, open }
   }
+}
+
+/** Connects to the daemon of this repo; undefined when none answers. */
+export async function findDaemon(repoPath: string): Promise<DaemonFound | undefined> {
+  for await (const found of reachDaemon(repoPath)) return found
   return undefined
 }
 

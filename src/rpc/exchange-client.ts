@@ -2,6 +2,7 @@ import type { CID } from 'multiformats/cid'
 import { Failure } from '../contract/failure.ts'
 import type { Exchange, FetchState } from '../node/exchange.ts'
 import type { Waiting } from '../repo/roles.ts'
+import { reachDaemon } from './daemon-address.ts'
 import {
   EXCHANGE_PATH,
   EXCHANGE_PROTOCOL,
@@ -15,8 +16,7 @@ import {
 } from './exchange-wire.ts'
 import { parseRecord } from './failures.ts'
 import { FrameWriter } from './frame-writer.ts'
-import { connectOwn, type OwnSocket } from './own-socket.ts'
-import { socketPlaces } from './socket-place.ts'
+import type { OwnSocket } from './own-socket.ts'
 
 /** Time that the daemon has, at the end, to store what it fetched for us. */
 const LAST_FLUSH_TIMEOUT_MS = 10_000
@@ -31,9 +31,7 @@ export interface DaemonExchangeOptions extends Waiting {
 
 /** Returns the exchange of the daemon on this repo; undefined when there is none. */
 export async function daemonExchange(repoPath: string, options: DaemonExchangeOptions): Promise<Exchange | undefined> {
-  for (const { path } of socketPlaces(repoPath, process.env, process.getuid?.() ?? 0)) {
-    const socket = await connectOwn(path)
-    if (socket === undefined) continue
+  for await (const { open: socket } of reachDaemon(repoPath)) {
     const rest = await upgrade(socket, options.signal)
     if (rest === undefined) {
       socket.destroy()

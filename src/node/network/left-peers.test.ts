@@ -1,20 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { noise } from '@chainsafe/libp2p-noise'
-import { yamux } from '@chainsafe/libp2p-yamux'
-import { generateKeyPair } from '@libp2p/crypto/keys'
-import { tcp } from '@libp2p/tcp'
 import { createLibp2p } from 'libp2p'
 import { LeftPeers } from './left-peers.ts'
 import { ping } from './ping.ts'
+import { plainNodeOptions } from './plain-node.suite.ts'
 
 async function node(left: LeftPeers) {
   return await createLibp2p({
-    privateKey: await generateKeyPair('Ed25519'),
-    addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
-    transports: [tcp()],
-    connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
+    ...(await plainNodeOptions()),
     connectionManager: { maxParallelReconnects: 0 },
     services: { ping: ping(left) },
   })

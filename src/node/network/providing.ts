@@ -90,14 +90,12 @@ class Provider implements Providing {
     const onConnect = (): void => {
       const isFirst = this.#connectedSince === undefined
       this.#connectedSince ??= Date.now()
-      for (const backOff of Object.values(this.#backOffs)) backOff.retry(Date.now() + SETTLE_MS, isFirst)
-      this.#rouse()
+      this.#retryAll(Date.now() + SETTLE_MS, isFirst)
     }
     // A peer is in no table before it has said what it speaks: what was tried earlier has failed for want of it.
     this.#routing.onPeer(() => {
-      for (const backOff of Object.values(this.#backOffs)) backOff.retry(Date.now() + SETTLE_MS, false)
       // What is due rests while no table has a peer.
-      this.#rouse()
+      this.#retryAll(Date.now() + SETTLE_MS, false)
     }, signal)
     const onDisconnect = (): void => {
       if (libp2p.getConnections().length === 0) this.#connectedSince = undefined
@@ -127,7 +125,12 @@ class Provider implements Providing {
   }
 
   wake(): void {
-    for (const backOff of Object.values(this.#backOffs)) backOff.retry(0, false)
+    this.#retryAll(0, false)
+  }
+
+  /** Lets all work try again then, and looks at once what is due; `isExact`: and no sooner. */
+  #retryAll(at: number, isExact: boolean): void {
+    for (const backOff of Object.values(this.#backOffs)) backOff.retry(at, isExact)
     this.#rouse()
   }
 

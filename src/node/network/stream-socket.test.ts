@@ -2,24 +2,15 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { test } from 'node:test'
-import { noise } from '@chainsafe/libp2p-noise'
-import { yamux } from '@chainsafe/libp2p-yamux'
-import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { Stream } from '@libp2p/interface'
-import { tcp } from '@libp2p/tcp'
 import { createLibp2p } from 'libp2p'
+import { plainNodeOptions } from './plain-node.suite.ts'
 import { joinStreams } from './stream-socket.ts'
 
 const PROTOCOL = '/x/test'
 
 async function node() {
-  return await createLibp2p({
-    privateKey: await generateKeyPair('Ed25519'),
-    addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
-    transports: [tcp()],
-    connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
-  })
+  return await createLibp2p(await plainNodeOptions())
 }
 
 test('a tunnel ends whose other end has finished and takes nothing more', async () => {
