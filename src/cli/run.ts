@@ -1,7 +1,7 @@
 import { groups } from '../commands/groups.ts'
 import { commands, summaries } from '../commands/index.ts'
 import type { Call, Caller, Command, Executor, Output, View } from '../contract/command.ts'
-import { EXIT_STATUS, Failure, failureToRecord, isAbort, systemFailure } from '../contract/failure.ts'
+import { EXIT_STATUS, Failure, failureToRecord, firstError, isAbort, systemFailure } from '../contract/failure.ts'
 import type { Io, Sink } from '../contract/io.ts'
 import type { Params } from '../contract/params.ts'
 import type { SourceEntry } from '../contract/source.ts'
@@ -413,7 +413,8 @@ async function annotationOf(failure: Failure, io: Io): Promise<string | undefine
   return githubAnnotation(failure, `tsipfs ${commandOf(io.args).path}`.trim())
 }
 
-function toFailure(error: unknown, signal: AbortSignal): Failure {
+function toFailure(thrown: unknown, signal: AbortSignal): Failure {
+  const error = firstError(thrown)
   if (signal.aborted && (isAbort(error) || error === signal.reason)) {
     return signal.reason instanceof Failure
       ? signal.reason

@@ -136,6 +136,13 @@ export function systemFailure(error: unknown, subject: string): unknown {
   return new Failure(known.kind, `${subject}: ${known.text}`, { hint: known.hint, cause: error })
 }
 
+/** Returns what failed first, where closing what was open has failed as well: a disk that is gone makes both fail. */
+export function firstError(error: unknown): unknown {
+  let first = error
+  while (first instanceof Error && first.name === 'SuppressedError' && 'suppressed' in first) first = first.suppressed
+  return first
+}
+
 /** Returns true for what an aborted signal makes operations throw. */
 export function isAbort(error: unknown): boolean {
   return error instanceof Error && (error.name === 'AbortError' || error.name === 'TimeoutError')

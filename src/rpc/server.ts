@@ -1,7 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Call, Command, Executor } from '../contract/command.ts'
 import { formatDuration } from '../contract/duration.ts'
-import { Failure, isAbort, systemFailure } from '../contract/failure.ts'
+import { Failure, firstError, isAbort, systemFailure } from '../contract/failure.ts'
 import type { SourceEntry } from '../contract/source.ts'
 import { timedOutText } from '../contract/timed-out.ts'
 import type { FetchState } from '../node/exchange.ts'
@@ -283,7 +283,8 @@ function callSignal(
   }
 }
 
-function toFailure(error: unknown, limits: CallSignal, wire: WireCall): Failure {
+function toFailure(thrown: unknown, limits: CallSignal, wire: WireCall): Failure {
+  const error = firstError(thrown)
   if (limits.timedOut() && (isAbort(error) || error === limits.signal.reason || isStopped(error))) {
     const text = timedOutText(formatDuration(wire.timeoutMs ?? 0), limits.fetched())
     return new Failure('timeout', text, { cause: error })
